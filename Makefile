@@ -1,0 +1,47 @@
+# Every command of the project. Settings such as PORT come from the environment.
+PYTHON ?= python3
+export PYTHON
+
+BIN := .venv/bin
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host --strip-extras --allow-unsafe
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format bench lock dev
+.NOTPARALLEL:
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
+	@$(BIN)/flask --app app db upgrade
+	@$(BIN)/flask --app app demo
+	@exec $(BIN)/python wsgi.py
+
+test: dev ## Install what the tests need, then check and test everything
+	@.ci/install-tools
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m pytest
+
+check: dev ## Formatting, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: dev ## Format the code and mend what lint can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: dev ## Run the benchmark
+	@$(BIN)/python -m benchmarks
+
+install: ## Make .venv with the pinned requirements; safe to repeat
+	@.ci/install-venv requirements.txt
+
+lock: dev ## Compile requirements*.in into pinned, hashed requirements*.txt
+	@$(COMPILE) --output-file=requirements.txt requirements.in
+	@$(COMPILE) --output-file=requirements-dev.txt requirements-dev.in
+
+dev:
+	@.ci/install-venv requirements.txt requirements-dev.txt
