@@ -1,0 +1,1 @@
+"""SQLAlchemy: tables, constraints, the only commit, and queries that return domain records."""

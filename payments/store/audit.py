@@ -1,0 +1,41 @@
+"""Who did what, when and why. Appended in the transaction of the deed; never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, select
+
+from payments.store.db import db, now
+from payments.store.tables import audit
+
+
+class Line(NamedTuple):
+    at: datetime
+    actor: str
+    action: str
+    order_id: str | None
+    reason: str | None
+    detail: dict[str, Any]
+
+
+def record(
+    actor: str, action: str, order_id: str | None = None, reason: str | None = None, **detail: Any
+) -> None:
+    """`action` is `noun.verb_in_the_past`, `actor` is `user:<id>`, `key:<name>`, a provider or `system`."""
+    db.session.execute(
+        insert(audit).values(
+            at=now(), actor=actor, action=action, order_id=order_id, reason=reason, detail=detail
+        )
+    )
+
+
+def of_order(order_id: str) -> Sequence[Line]:
+    rows = db.session.execute(
+        select(*(audit.c[name] for name in Line._fields))
+        .where(audit.c.order_id == order_id)
+        .order_by(audit.c.id)
+    )
+    return [Line(*row) for row in rows]

@@ -1,0 +1,52 @@
+"""Answers kept under (caller, Idempotency-Key), so that asking again does nothing again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import delete, select, update
+
+from payments.store.db import db, insert_once, now
+from payments.store.tables import idempotency_keys as keys
+
+KEPT = timedelta(days=7)
+
+
+class Kept(NamedTuple):
+    """`status` None: the first call is still running."""
+
+    digest: str
+    status: int | None
+    body: str | None
+
+
+def begin(caller: str, key: str, digest: str) -> Kept | None:
+    """None: this call is the first and may go on. Otherwise what is known of the first."""
+    db.session.execute(
+        delete(keys).where(
+            keys.c.caller == caller, keys.c.key == key, keys.c.created_at < now() - KEPT
+        )
+    )
+    values = {"caller": caller, "key": key, "digest": digest, "created_at": now()}
+    if insert_once(keys, values, keys.c.key) is not None:
+        return None
+    row = db.session.execute(
+        select(keys.c.digest, keys.c.status, keys.c.body).where(
+            keys.c.caller == caller, keys.c.key == key
+        )
+    ).one()
+    return Kept(*row)
+
+
+def finish(caller: str, key: str, status: int, body: str) -> None:
+    db.session.execute(
+        update(keys)
+        .where(keys.c.caller == caller, keys.c.key == key)
+        .values(status=status, body=body)
+    )
+
+
+def forget(caller: str, key: str) -> None:
+    """The call failed on our side: the caller may try again with the same key."""
+    db.session.execute(delete(keys).where(keys.c.caller == caller, keys.c.key == key))

@@ -1,0 +1,120 @@
+"""The ledger: appended to, summed, verified; no row of it is ever changed (triggers refuse it)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, insert, literal, select
+
+from payments.domain.ledger import Posting
+from payments.store.db import db, now
+from payments.store.tables import entries, inbox, orders, payments, postings
+
+
+def append(posting: Posting, order_id: str | None) -> None:
+    """Raises IntegrityError where the cause is posted already. `Posting` has proved the zero sum."""
+    posting_id = db.session.execute(
+        insert(postings)
+        .values(cause=posting.cause, order_id=order_id, created_at=now())
+        .returning(postings.c.id)
+    ).scalar_one()
+    db.session.execute(
+        insert(entries),
+        [
+            {
+                "posting_id": posting_id,
+                "account": leg.account,
+                "currency": leg.money.currency,
+                "amount": leg.money.amount,
+            }
+            for leg in posting.legs
+        ],
+    )
+
+
+def balances() -> dict[tuple[str, str], int]:
+    """(account, currency) to its balance in minor units, debits positive."""
+    rows = db.session.execute(
+        select(entries.c.account, entries.c.currency, func.sum(entries.c.amount)).group_by(
+            entries.c.account, entries.c.currency
+        )
+    )
+    return {(account, currency): int(total) for account, currency, total in rows}
+
+
+def of_order(order_id: str) -> list[tuple[str, str, str, int]]:
+    """(cause, account, currency, amount) of everything posted for an order, in order."""
+    rows = db.session.execute(
+        select(postings.c.cause, entries.c.account, entries.c.currency, entries.c.amount)
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .where(postings.c.order_id == order_id)
+        .order_by(entries.c.id)
+    )
+    return [(cause, account, currency, int(amount)) for cause, account, currency, amount in rows]
+
+
+def faults() -> Iterator[str]:
+    """Every way in which the stored figures contradict each other, in words; nothing where all is well."""
+    unbalanced = db.session.execute(
+        select(postings.c.cause, entries.c.currency, func.sum(entries.c.amount))
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .group_by(postings.c.id, postings.c.cause, entries.c.currency)
+        .having(func.sum(entries.c.amount) != 0)
+    )
+    for cause, currency, total in unbalanced:
+        yield f"posting {cause}: its legs in {currency} sum to {total}, not to 0"
+    legless = db.session.execute(
+        select(postings.c.cause)
+        .outerjoin(entries, entries.c.posting_id == postings.c.id)
+        .group_by(postings.c.id, postings.c.cause)
+        .having(func.count(entries.c.id) < 2)
+    )
+    for (cause,) in legless:
+        yield f"posting {cause}: it has fewer than two legs"
+    yield from _uncaused()
+    yield from _orders_that_differ()
+
+
+def _uncaused() -> Iterator[str]:
+    """A receipt has an attempt that succeeded with exactly that amount, and each such attempt a receipt."""
+    cause = literal("receipt:") + payments.c.reference
+    debited = (
+        select(postings.c.cause, func.sum(entries.c.amount).label("amount"))
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .where(postings.c.cause.like("receipt:%"), entries.c.amount > 0)
+        .group_by(postings.c.cause)
+        .subquery()
+    )
+    for reference, received, posted in db.session.execute(
+        select(payments.c.reference, payments.c.amount_received, debited.c.amount)
+        .outerjoin(debited, debited.c.cause == cause)
+        .where(payments.c.amount_received > 0)
+        .where((debited.c.amount.is_(None)) | (debited.c.amount != payments.c.amount_received))
+    ):
+        yield f"payment {reference}: {received} received, {posted} posted"
+    for (orphan,) in db.session.execute(
+        select(debited.c.cause)
+        .outerjoin(payments, cause == debited.c.cause)
+        .where((payments.c.reference.is_(None)) | (payments.c.amount_received == 0))
+    ):
+        yield f"posting {orphan}: no payment that succeeded is its cause"
+    for (event,) in db.session.execute(
+        select(inbox.c.event_id)
+        .outerjoin(payments, payments.c.reference == inbox.c.reference)
+        .where(inbox.c.verdict == "applied", payments.c.reference.is_(None))
+    ):
+        yield f"callback {event}: applied, but to no payment"
+
+
+def _orders_that_differ() -> Iterator[str]:
+    received = (
+        select(payments.c.order_id, func.sum(payments.c.amount_received).label("amount"))
+        .group_by(payments.c.order_id)
+        .subquery()
+    )
+    for order_id, paid, amount in db.session.execute(
+        select(orders.c.id, orders.c.amount_paid, func.coalesce(received.c.amount, 0))
+        .outerjoin(received, received.c.order_id == orders.c.id)
+        .where(orders.c.amount_paid != func.coalesce(received.c.amount, 0))
+    ):
+        yield f"order {order_id}: says {paid} paid, its payments say {amount}"
