@@ -1,0 +1,5 @@
+"""The application, for `flask --app app` and for `wsgi.py`."""
+
+from payments.bootstrap import create_app
+
+__all__ = ["create_app"]

@@ -1,0 +1,102 @@
+"""Reads a call's JSON, and answers the same Idempotency-Key with the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Response, make_response, request
+from pydantic import BaseModel, ValidationError
+
+from payments.domain.errors import (
+    Conflict,
+    IdempotencyMismatch,
+    InvalidInput,
+    PaychimeError,
+    UnsupportedMediaType,
+)
+from payments.domain.strict_json import parse_object
+from payments.front.problems import problem_of, status_of
+from payments.front.request import identity
+from payments.store import idempotency
+from payments.store.db import in_transaction
+
+M = TypeVar("M", bound=BaseModel)
+View = Callable[..., Any]
+
+
+def read(model: type[M]) -> M:
+    """The body as `model`. Raises InvalidInput naming the field; 415 where it is not JSON."""
+    data = request.get_data(cache=True)
+    if data and request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send application/json.")
+    try:
+        return model.model_validate(parse_object(data or b"{}"))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(first["msg"], code=_code(field), field=field) from error
+    except (ValueError, UnicodeError) as error:
+        raise InvalidInput("The body is not a sane JSON object.", code="malformed") from error
+
+
+def _code(field: str) -> str:
+    return {"amount": "invalid_amount", "currency": "unknown_currency"}.get(
+        field, f"invalid_{field.replace('.', '_')}" if field else "invalid"
+    )
+
+
+def idempotent(view: View) -> View:
+    """Scoped by caller: same key and body, same answer; other body, 422; still running, 409."""
+
+    @wraps(view)
+    def once(**path: Any) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return make_response(view(**path))
+        if not 0 < len(key) <= 200 or not key.isprintable():
+            raise InvalidInput("An Idempotency-Key takes 1 to 200 characters.", code="invalid_key")
+        caller = _caller()
+        digest = hashlib.sha256(request.full_path.encode() + b"\0" + request.get_data()).hexdigest()
+        kept = in_transaction(lambda: idempotency.begin(caller, key, digest))
+        if kept is None:
+            return _run(caller, key, view, path)
+        if kept.digest != digest:
+            raise IdempotencyMismatch("This Idempotency-Key came with another request.")
+        if kept.status is None or kept.body is None:
+            raise Conflict("The first request is still running.", code="still_running")
+        return _again(kept.status, kept.body)
+
+    return once
+
+
+def _caller() -> str:
+    who = identity()
+    if who.kind in {"key", "person"}:
+        return who.actor
+    return "browser:" + hashlib.sha256(",".join(sorted(who.order_ids)).encode()).hexdigest()
+
+
+def _run(caller: str, key: str, view: View, path: dict[str, Any]) -> Response:
+    try:
+        response = make_response(view(**path))
+    except PaychimeError as error:
+        if status_of(error) >= 500:
+            in_transaction(lambda: idempotency.forget(caller, key))
+            raise
+        response = problem_of(error)
+    except BaseException:
+        in_transaction(lambda: idempotency.forget(caller, key))
+        raise
+    status, body = response.status_code, response.get_data(as_text=True)
+    in_transaction(lambda: idempotency.finish(caller, key, status, body))
+    return response
+
+
+def _again(status: int, body: str) -> Response:
+    kind = "application/problem+json" if status >= 400 else "application/json"
+    response = Response(body, status, content_type=kind)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response

@@ -1,0 +1,132 @@
+"""OpenAPI 3.1 from the same schemas that check the bodies, and a page to read it, with no other host."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from flask import Blueprint, render_template
+from openapi_pydantic import OpenAPI
+from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
+from pydantic import BaseModel
+
+from payments import __version__
+from payments.api import schemas as s
+
+docs = Blueprint("docs", __name__, url_prefix="/api")
+
+
+class Operation(NamedTuple):
+    method: str
+    path: str
+    summary: str
+    body: type[BaseModel] | None
+    answers: dict[int, type[BaseModel]]
+
+
+OPERATIONS = (
+    Operation(
+        "post", "/api/v1/auth/token", "A person's password for a JWT", s.Credentials, {200: s.Token}
+    ),
+    Operation("post", "/api/v1/orders", "Open an order", s.OrderIn, {201: s.OrderOut}),
+    Operation("get", "/api/v1/orders", "List orders, newest first", None, {200: s.OrderList}),
+    Operation("get", "/api/v1/orders/{order_id}", "One order", None, {200: s.OrderOut}),
+    Operation(
+        "get",
+        "/api/v1/orders/{order_id}/events",
+        "What a page missed since a version",
+        None,
+        {200: s.Events},
+    ),
+    Operation(
+        "post",
+        "/api/v1/orders/{order_id}/payments",
+        "Start to pay an order",
+        s.PaymentIn,
+        {201: s.PaymentOut},
+    ),
+    Operation(
+        "post",
+        "/api/v1/orders/{order_id}/confirm",
+        "Confirm money that staff have seen",
+        s.ConfirmIn,
+        {200: s.OrderOut, 202: s.Confirmed},
+    ),
+    Operation(
+        "post",
+        "/api/v1/confirmations/{confirmation_id}/approve",
+        "Agree to another person's confirmation",
+        None,
+        {200: s.OrderOut},
+    ),
+    Operation(
+        "post", "/api/v1/orders/{order_id}/cancel", "Cancel an order", s.CancelIn, {200: s.OrderOut}
+    ),
+    Operation(
+        "post",
+        "/api/v1/orders/{order_id}/refunds",
+        "Give money back",
+        s.RefundIn,
+        {201: s.RefundList},
+    ),
+)
+"""Every call of the API; a test holds it against the routes."""
+
+
+@cache
+def document() -> dict[str, Any]:
+    paths: dict[str, dict[str, Any]] = {}
+    for one in OPERATIONS:
+        paths.setdefault(one.path, {})[one.method] = _operation(one)
+    api = OpenAPI.model_validate(
+        {
+            "info": {"title": "Paychime", "version": __version__},
+            "paths": paths,
+            "components": {
+                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            },
+            "security": [{"bearer": []}],
+        }
+    )
+    whole = construct_open_api_with_schema_class(api)
+    return whole.model_dump(by_alias=True, exclude_none=True, mode="json")
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    answers = {
+        str(status): {"description": "done", "content": _content("application/json", model)}
+        for status, model in one.answers.items()
+    }
+    answers["default"] = {
+        "description": "refused",
+        "content": _content("application/problem+json", s.Problem),
+    }
+    names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
+    operation: dict[str, Any] = {
+        "summary": one.summary,
+        "responses": answers,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in names
+        ],
+    }
+    if one.body:
+        operation["requestBody"] = {
+            "required": True,
+            "content": _content("application/json", one.body),
+        }
+    return operation
+
+
+def _content(kind: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {kind: {"schema": PydanticSchema(schema_class=model)}}
+
+
+@docs.get("/openapi.json")
+def openapi() -> dict[str, Any]:
+    return document()
+
+
+@docs.get("/docs")
+def page() -> str:
+    return render_template("api_docs.html", document=document())

@@ -1,0 +1,173 @@
+"""Orders: open, list, read, catch up, confirm, cancel, refund."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import request
+
+from payments.api import schemas
+from payments.api.blueprint import api
+from payments.api.body import idempotent, read
+from payments.domain.errors import InvalidInput, NotFound
+from payments.domain.money import price
+from payments.domain.order import Order
+from payments.domain.states import OrderStatus
+from payments.front.request import house, identity
+from payments.services import checkout, confirm, refunds
+from payments.services.access import demand, order_for
+from payments.services.snapshots import order_events, order_snapshot
+from payments.store import orders
+from payments.store.refunds import Refund
+
+MAX_METADATA_BYTES = 8_000
+MAX_LIMIT = 100
+
+
+def body_of(order: Order) -> dict[str, Any]:
+    """The answer of every call about one order."""
+    tokens, base = house().tokens, house().settings.public_url
+    return {
+        **order_snapshot(order),
+        "checkout_url": f"{base}/checkout/{order.id}?access={tokens.link(order.id)}",
+        "watch_token": tokens.watch(order.id),
+    }
+
+
+@api.post("/orders")
+@idempotent
+def open_order() -> tuple[dict[str, Any], int]:
+    demand(identity(), "order.create")
+    asked = read(schemas.OrderIn)
+    customer = asked.customer or schemas.Customer()
+    metadata = asked.metadata or {}
+    if len(json.dumps(metadata).encode()) > MAX_METADATA_BYTES:
+        raise InvalidInput("metadata takes 8 kB.", code="invalid_metadata", field="metadata")
+    order = checkout.open_order(
+        house().settings,
+        identity(),
+        checkout.NewOrder(
+            money=price(asked.amount, asked.currency),
+            description=asked.description,
+            id=asked.id,
+            customer_id=customer.id,
+            customer_email=customer.email,
+            customer_name=customer.name,
+            salon_id=asked.salon_id,
+            return_url=asked.return_url,
+            metadata=metadata,
+            expires_in=timedelta(seconds=asked.expires_in) if asked.expires_in else None,
+        ),
+    )
+    return body_of(order), 201
+
+
+@api.get("/orders")
+def list_orders() -> dict[str, Any]:
+    demand(identity(), "order.see")
+    status = request.args.get("status")
+    if status and status not in {one.value for one in OrderStatus}:
+        raise InvalidInput("There is no such status.", code="invalid_status", field="status")
+    limit = _limit(request.args.get("limit", "50"))
+    found = orders.page(
+        status=status,
+        customer_id=request.args.get("customer_id"),
+        search=request.args.get("search"),
+        before=_cursor(request.args.get("cursor")),
+        limit=limit + 1,
+    )
+    more = found[limit - 1] if len(found) > limit else None
+    return {
+        "data": [body_of(order) for order in found[:limit]],
+        "next_cursor": _to_cursor(more) if more else None,
+    }
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:6]) <= MAX_LIMIT:
+        raise InvalidInput(f"limit is from 1 to {MAX_LIMIT}.", code="invalid_limit", field="limit")
+    return int(text)
+
+
+def _to_cursor(order: Order) -> str:
+    return base64.urlsafe_b64encode(f"{order.created_at.timestamp()}|{order.id}".encode()).decode()
+
+
+def _cursor(text: str | None) -> tuple[datetime, str] | None:
+    if not text:
+        return None
+    try:
+        at, _, order_id = base64.urlsafe_b64decode(text).decode().partition("|")
+        return datetime.fromtimestamp(float(at), UTC), order_id
+    except (ValueError, OverflowError, OSError, binascii.Error) as error:
+        raise InvalidInput("This cursor is not ours.", code="invalid_cursor") from error
+
+
+@api.get("/orders/<order_id>")
+def get_order(order_id: str) -> dict[str, Any]:
+    return body_of(order_for(identity(), order_id))
+
+
+@api.get("/orders/<order_id>/events")
+def get_events(order_id: str) -> dict[str, Any]:
+    after = request.args.get("after")
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise InvalidInput("after is a version.", code="invalid_after", field="after")
+    order = order_for(identity(), order_id)
+    missed = order_events(order.id, None if after is None else int(after))
+    if missed is None:
+        raise NotFound
+    return missed
+
+
+@api.post("/orders/<order_id>/confirm")
+@idempotent
+def confirm_order(order_id: str) -> tuple[dict[str, Any], int]:
+    demand(identity(), "order.confirm")
+    asked = read(schemas.ConfirmIn)
+    done = confirm.confirm(
+        house().settings, identity(), order_id, asked.amount, asked.reason, asked.evidence
+    )
+    if done.held:
+        return {"confirmation_id": done.confirmation_id, "status": "held"}, 202
+    order = order_for(identity(), order_id)
+    return {**body_of(order), "confirmation_id": done.confirmation_id}, 200
+
+
+@api.post("/confirmations/<confirmation_id>/approve")
+@idempotent
+def approve_confirmation(confirmation_id: str) -> dict[str, Any]:
+    approved = confirm.approve(identity(), confirmation_id)
+    order = order_for(identity(), approved.order_id)
+    return {**body_of(order), "confirmation_id": approved.id}
+
+
+@api.post("/orders/<order_id>/cancel")
+@idempotent
+def cancel_order(order_id: str) -> dict[str, Any]:
+    demand(identity(), "order.cancel")
+    return body_of(checkout.cancel(identity(), order_id, read(schemas.CancelIn).reason))
+
+
+@api.post("/orders/<order_id>/refunds")
+@idempotent
+def refund_order(order_id: str) -> tuple[dict[str, Any], int]:
+    demand(identity(), "order.refund")
+    asked = read(schemas.RefundIn)
+    made = refunds.refund(house().rails, identity(), order_id, asked.amount, asked.reason)
+    return {"data": [_refund_body(one) for one in made]}, 201
+
+
+def _refund_body(one: Refund) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "reference": one.reference,
+        "status": one.status,
+        "amount": one.amount,
+        "currency": one.currency,
+        "reason": one.reason,
+    }

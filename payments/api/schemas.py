@@ -1,0 +1,162 @@
+"""The bodies of the API's calls, as they are checked and as OpenAPI tells them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+
+class Strict(BaseModel):
+    """Nothing is converted: "100" is not 100 where money is spoken of."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+Text64 = Annotated[StrictStr, Field(min_length=1, max_length=64)]
+WebAddress = Annotated[StrictStr, Field(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+
+
+class Credentials(Strict):
+    email: StrictStr = Field(max_length=254)
+    password: StrictStr = Field(max_length=1000)
+
+
+class Token(BaseModel):
+    token: str
+    expires_in: int = Field(description="seconds")
+
+
+class Customer(Strict):
+    id: Text64 | None = None
+    email: Annotated[StrictStr, Field(max_length=254)] | None = None
+    name: Annotated[StrictStr, Field(max_length=200)] | None = None
+
+
+class OrderIn(Strict):
+    amount: StrictInt = Field(description="whole minor units of the currency")
+    currency: StrictStr = Field(description="ISO 4217")
+    description: StrictStr = Field(min_length=1, max_length=500)
+    id: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    customer: Customer | None = None
+    salon_id: Text64 | None = None
+    return_url: WebAddress | None = None
+    metadata: dict[str, Any] | None = None
+    expires_in: Annotated[StrictInt, Field(ge=5, le=30 * 86400)] | None = None
+
+
+class Action(BaseModel):
+    type: Literal["redirect", "qr", "ussd", "none"]
+    url: str | None = None
+    qr: str | None = Field(None, description="the text of the code, not a picture")
+    deeplink: str | None = None
+    ussd_code: str | None = None
+
+
+class PaymentOut(BaseModel):
+    reference: str
+    provider: str
+    status: Literal["created", "pending", "succeeded", "failed", "expired", "cancelled"]
+    amount: int
+    amount_received: int
+    currency: str
+    action: Action | None
+    provider_transaction_id: str | None
+    failure_code: str | None
+    created_at: str
+
+
+class OrderOut(BaseModel):
+    id: str
+    status: Literal[
+        *("pending", "partially_paid", "paid", "expired"),  # type: ignore[misc]
+        *("cancelled", "refunded", "partially_refunded"),
+    ]
+    display: str
+    version: int
+    amount: int
+    amount_paid: int
+    amount_due: int
+    amount_refunded: int
+    excess: int
+    currency: str
+    description: str
+    late: bool
+    salon_id: str | None
+    return_url: str | None
+    metadata: dict[str, Any]
+    created_at: str
+    expires_at: str
+    settled_at: str | None
+    payment: PaymentOut | None
+    checkout_url: str
+    watch_token: str
+
+
+class OrderList(BaseModel):
+    data: list[OrderOut]
+    next_cursor: str | None
+
+
+class EventOut(BaseModel):
+    version: int
+    event: str
+    at: str
+
+
+class Events(BaseModel):
+    version: int
+    snapshot: dict[str, Any]
+    events: list[EventOut]
+
+
+class PaymentIn(Strict):
+    provider: StrictStr = Field(max_length=32)
+    phone: Annotated[StrictStr, Field(max_length=32)] | None = None
+    email: Annotated[StrictStr, Field(max_length=254)] | None = None
+    name: Annotated[StrictStr, Field(max_length=200)] | None = None
+    return_url: WebAddress | None = None
+
+
+class ConfirmIn(Strict):
+    amount: StrictInt
+    reason: StrictStr = Field(max_length=500)
+    evidence: StrictStr = Field(max_length=100)
+
+
+class Confirmed(BaseModel):
+    confirmation_id: str
+    status: Literal["applied", "held"]
+
+
+class CancelIn(Strict):
+    reason: StrictStr = Field("Cancelled by the shop", max_length=500)
+
+
+class RefundIn(Strict):
+    amount: StrictInt | None = None
+    reason: StrictStr = Field(max_length=500)
+
+
+class RefundOut(BaseModel):
+    id: str
+    reference: str
+    status: Literal["requested", "succeeded", "failed"]
+    amount: int
+    currency: str
+    reason: str
+
+
+class RefundList(BaseModel):
+    data: list[RefundOut]
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    field: str | None = None

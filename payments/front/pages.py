@@ -1,0 +1,91 @@
+"""How every page looks and behaves: its language, money and times, and the headers that guard it."""
+
+from __future__ import annotations
+
+from copy import copy
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from flask import Flask, Response, request
+from flask_babel import Babel, get_locale
+from flask_login import LoginManager
+
+from payments.domain.money import exponent, to_major
+from payments.front.request import (
+    LANGUAGES,
+    LOCALE_COOKIE,
+    house,
+    identity,
+    load_login,
+    locale,
+)
+from payments.settings import LOCALES
+
+CSP = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def dress(app: Flask) -> None:
+    """Language, templates' words and filters, headers."""
+    LoginManager(app).user_loader(load_login)
+    Babel(app, locale_selector=locale)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.add_template_filter(money)
+    app.add_template_filter(when)
+    app.context_processor(_words)
+    app.after_request(_headers)
+
+
+def money(amount: int, currency: str) -> str:
+    """Minor units in the reader's form, with the digits of ISO 4217 (CLDR's differ for some)."""
+    reader = get_locale()
+    pattern = copy(reader.currency_formats["standard"])
+    pattern.frac_prec = (exponent(currency),) * 2
+    value = Decimal(to_major(amount, currency))
+    return str(pattern.apply(value, reader, currency=currency, currency_digits=False))
+
+
+def when(moment: str | datetime | None) -> str:
+    """A moment in the reader's form and the shop's time zone."""
+    if not moment:
+        return ""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    zone = ZoneInfo(house().settings.shop_timezone)
+    return str(format_datetime(at.astimezone(zone), "medium", locale=get_locale()))
+
+
+def _words() -> dict[str, Any]:
+    settings = house().settings
+    return {
+        "shop": {"name": settings.shop_name},
+        "sandbox": settings.sandbox,
+        "locale": locale(),
+        "languages": LANGUAGES,
+        "may": lambda permission: identity().may(permission),
+    }
+
+
+def _headers(response: Response) -> Response:
+    secure = house().settings.secure_cookies
+    for name, value in (
+        ("Content-Security-Policy", CSP),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+    ):
+        response.headers.setdefault(name, value)
+    if secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    chosen = request.args.get("lang")
+    if chosen in LOCALES:
+        response.set_cookie(
+            LOCALE_COOKIE, chosen, max_age=31536000, samesite="Lax", httponly=True, secure=secure
+        )
+    return response

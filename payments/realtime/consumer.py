@@ -1,0 +1,98 @@
+"""The loops of a server process: relay, consumer and patrol. They outlive every error."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import structlog
+from flask import Flask
+
+from payments.domain.facts import Fact
+from payments.domain.ports import Queue
+from payments.realtime.engine import Engine
+from payments.realtime.handlers import Realtime
+from payments.realtime.patrol import ROUND_SECONDS, go_round
+from payments.realtime.server import Sockets
+from payments.services.relay import Relay
+
+log = structlog.get_logger()
+
+READ_SECONDS = 0.5
+TRIES = 8
+PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 2.0
+
+
+class Consumer:
+    """Has the engine tell what the queue brings. A fact that fails is tried again in its place."""
+
+    def __init__(self, queue: Queue, engine: Engine) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._waiting: deque[Fact] = deque()
+        self._tries = 0
+
+    def step(self) -> None:
+        if not self._waiting:
+            self._waiting.extend(self._queue.read(READ_SECONDS))
+        while self._waiting:
+            # The database being away stops only the filling of gaps, and that not for ever:
+            # whoever hears a fact after a gap asks for what is missing.
+            self._tries += 1
+            self._engine.tell(self._waiting[0], fill=self._tries < TRIES)
+            self._waiting.popleft()
+            self._tries = 0
+
+
+class Background:
+    def __init__(self, app: Flask, socketio: Sockets, queue: Queue) -> None:
+        realtime: Realtime = app.extensions["realtime"]
+        self._app = app
+        self._socketio = socketio
+        self._relay = Relay(queue)
+        self._consumer = Consumer(queue, realtime.engine)
+        self._stopping = Event()
+        self._tasks: list[Any] = []
+        self._steps: dict[str, Callable[[], None]] = {
+            "relay": self._relay.step,
+            "consumer": self._consumer.step,
+            "patrol": lambda: self._patrol(realtime),
+        }
+
+    def start(self) -> None:
+        self._relay.start()
+        for name, step in self._steps.items():
+            self._tasks.append(self._socketio.start_background_task(self._loop, name, step))
+
+    def stop(self) -> None:
+        """Each loop ends with its present step."""
+        self._stopping.set()
+        self._relay.stop()
+        for task in self._tasks:
+            task.join()
+
+    def _patrol(self, realtime: Realtime) -> None:
+        if not self._stopping.wait(ROUND_SECONDS):
+            go_round(realtime)
+
+    def _loop(self, name: str, step: Callable[[], None]) -> None:
+        pause = PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with self._app.app_context():
+                    step()
+                pause = PAUSE_SECONDS
+            except Exception:
+                log.exception("loop.failed", loop=name)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def start_background(app: Flask, socketio: Sockets, queue: Queue) -> Background:
+    """Called by the server after it listens, never by commands; `stop()` ends what it began."""
+    background = Background(app, socketio, queue)
+    background.start()
+    return background

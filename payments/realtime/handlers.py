@@ -1,0 +1,213 @@
+"""What sockets may say. Every event is answered; nothing that a client sends can raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import flask
+import structlog
+from flask import Flask, Request
+from flask_socketio import ConnectionRefusedError
+
+from payments.dialects import DIALECTS, Dialect
+from payments.domain.errors import Unauthenticated
+from payments.domain.snapshot import iso
+from payments.realtime.catchup import Refused, events_of, find_target, present, read_wish
+from payments.realtime.engine import Engine
+from payments.realtime.rooms import MAX_SUBSCRIPTIONS, Doors, Rooms, Visitor, guard_doors
+from payments.realtime.server import Sockets
+from payments.realtime.sighting import Sightings
+from payments.realtime.wire import Received
+from payments.services.access import Identity
+from payments.services.figures import SOCKET_PACKETS_DROPPED
+from payments.settings import Settings
+from payments.store.db import db, end_read, now
+
+log = structlog.get_logger()
+
+Identify = Callable[[Request, str | None], Identity]
+"""Who opened this handshake: by the token, or else by its cookies. Raises Unauthenticated."""
+
+Act = Callable[[Visitor, Dialect, tuple[Any, ...]], dict[str, Any]]
+
+
+def register(
+    socketio: Sockets,
+    app: Flask,
+    *,
+    identify: Identify,
+    settings: Settings,
+    dialects: tuple[Dialect, ...] = DIALECTS,
+) -> None:
+    """Puts the handlers on `socketio`, whose `init_app` has been called."""
+    realtime = Realtime(socketio, identify, settings, dialects)
+    realtime.register()
+    app.extensions["realtime"] = realtime
+
+
+class Realtime:
+    """The socket side of one process: doors, rooms, engine and handlers."""
+
+    def __init__(
+        self,
+        socketio: Sockets,
+        identify: Identify,
+        settings: Settings,
+        dialects: tuple[Dialect, ...],
+    ) -> None:
+        self.socketio = socketio
+        self.dialects = dialects
+        self.rooms = Rooms(socketio)
+        self.doors = Doors(settings.sockets_per_address)
+        self.engine = Engine(self.rooms, dialects)
+        self._identify = identify
+        self._sightings = Sightings(self.engine)
+
+    def register(self) -> None:
+        guard_doors(self.socketio, self.doors)
+        for namespace in {_registered(dialect) for dialect in self.dialects}:
+            self.socketio.on_event("connect", self._connect, namespace=namespace)
+            self.socketio.on_event("disconnect", self._disconnect, namespace=namespace)
+            # Past Flask-SocketIO, which confuses its arguments where the namespace is "*" too.
+            self.socketio.server.on("*", self._unknown, namespace=namespace)
+        for dialect in self.dialects:
+            acts: list[tuple[tuple[str, ...], Act]] = [
+                (dialect.subscribe, self._watch),
+                (dialect.unsubscribe, self._unwatch),
+                (dialect.seen, self._seen),
+            ]
+            for events, act in acts:
+                for event in events:
+                    self._on(dialect, event, act)
+            for event, reply in dialect.replies.items():
+                self._on(dialect, event, self._replier(reply))
+
+    def _on(self, dialect: Dialect, event: str, act: Act) -> None:
+        def handle(received: Received) -> dict[str, Any] | None:
+            visitor = self.rooms.find(_sid())
+            return self._answer(visitor, dialect, event, act, received) if visitor else None
+
+        self.socketio.on_event(event, handle, namespace=_registered(dialect))
+
+    def _answer(
+        self, visitor: Visitor, dialect: Dialect, event: str, act: Act, received: Received
+    ) -> dict[str, Any]:
+        try:
+            if not visitor.events.take():
+                raise Refused("too_many")
+            return {"ok": True, **act(visitor, dialect, received.args)}
+        except Refused as refusal:
+            if event in dialect.subscribe and not received.asked:
+                told = {"id": refusal.named, "error": refusal.error}
+                self._say(visitor, "subscription-error", told)
+            return {"ok": False, "error": refusal.error}
+        except Exception:
+            log.exception("socket.event_failed", name=event)
+            return {"ok": False, "error": "unavailable"}
+        finally:
+            db.session.remove()
+
+    def _connect(self, auth: Any = None) -> None:
+        try:
+            self._welcome(auth)
+        except Unauthenticated:
+            raise ConnectionRefusedError("unauthorized") from None
+        except Exception:
+            # A refusal would be final for the official client; a lost connection it tries again.
+            log.exception("socket.connect_failed")
+            connection = self.socketio.server.eio.sockets.get(self._connection_id())
+            if connection is not None:
+                self.socketio.hang_up(connection, "failed")
+            raise ConnectionRefusedError("unavailable") from None
+        finally:
+            db.session.remove()
+
+    def _welcome(self, auth: Any) -> None:
+        spoken = [one for one in self.dialects if one.spoken_in(_namespace())]
+        if not spoken:
+            raise Unauthenticated("Nothing is said in this namespace.")
+        identity = self._identify(flask.request, _token(flask.request, auth))
+        visitor = Visitor(_sid(), _namespace(), self._connection_id(), identity)
+        self.rooms.welcome(visitor)
+        for dialect in spoken:
+            if dialect.own_room is not None and identity.user is not None:
+                room = dialect.own_room(identity.user.id)
+                self.rooms.enter(visitor, room, room)
+            if dialect.greeting is not None:
+                self._say(visitor, *dialect.greeting(visitor.sid, iso(now()) or ""))
+
+    def _disconnect(self, _reason: Any = None) -> None:
+        self.rooms.farewell(_sid())
+
+    def _unknown(self, *_args: Any) -> Any:
+        SOCKET_PACKETS_DROPPED.labels("unknown_event").inc()
+        return self.socketio.server.not_handled
+
+    def _watch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
+        wish = read_wish(dialect, args)
+        room = dialect.room(wish.named)
+        if room not in visitor.watching and len(visitor.watching) >= MAX_SUBSCRIPTIONS:
+            raise Refused("too_many", wish.named)
+        target = find_target(visitor.identity, dialect, wish.named)
+        # Into the room before the read, which begins anew: no change can fall between the two.
+        self.rooms.enter(visitor, room, target.topic)
+        end_read()
+        events = events_of(target, wish.after, self.engine.newest_id)
+        if events is None or not dialect.admits(visitor.namespace, events["snapshot"] or {}):
+            self.rooms.leave(visitor, room)
+            raise Refused("not_found", wish.named)
+        if target.order_id is not None:
+            self.engine.shown(target.topic, events["version"])
+            here = present(target, events)
+            for told in dialect.at_once(here):
+                self._say(visitor, told.event, told.payload(here, iso(here.at) or ""))
+        return dialect.answer(wish.named, events)
+
+    def _unwatch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
+        wish = read_wish(dialect, args)
+        self.rooms.leave(visitor, dialect.room(wish.named))
+        return {dialect.id_field: wish.named}
+
+    def _seen(self, visitor: Visitor, _dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
+        self._sightings.take(visitor, args[0] if args else None)
+        return {}
+
+    def _replier(self, reply: Callable[[str], tuple[str, dict[str, Any]]]) -> Act:
+        def act(visitor: Visitor, _dialect: Dialect, _args: tuple[Any, ...]) -> dict[str, Any]:
+            self._say(visitor, *reply(iso(now()) or ""))
+            return {}
+
+        return act
+
+    def _say(self, visitor: Visitor, event: str, payload: dict[str, Any]) -> None:
+        self.rooms.emit(event, payload, to=visitor.sid, namespace=visitor.namespace)
+
+    def _connection_id(self) -> str:
+        manager = self.socketio.server.manager
+        return str(manager.eio_sid_from_sid(_sid(), _namespace()))
+
+
+def _token(request: Request, auth: Any) -> str | None:
+    """The token of the CONNECT packet. Raises Unauthenticated where nothing says who opened it."""
+    token = auth.get("token") if isinstance(auth, dict) else None
+    if token is not None and not isinstance(token, str):
+        raise Unauthenticated("A token is a text.")
+    if token:
+        return token
+    # Every browser names the page's origin, or says that it is our own: others need a token.
+    if not request.headers.get("Origin") and request.headers.get("Sec-Fetch-Site") != "same-origin":
+        raise Unauthenticated("Say who you are first.")
+    return None
+
+
+def _registered(dialect: Dialect) -> str:
+    return "*" if dialect.namespace.endswith("*") else dialect.namespace
+
+
+def _sid() -> str:
+    return str(cast(Any, flask.request).sid)
+
+
+def _namespace() -> str:
+    return str(cast(Any, flask.request).namespace)

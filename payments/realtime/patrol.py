@@ -1,0 +1,63 @@
+"""Goes round every few seconds and closes the sockets that have to go."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import Any
+
+from payments.realtime.handlers import Realtime
+from payments.realtime.rooms import Visitor
+from payments.realtime.server import PING_TIMEOUT_SECONDS
+from payments.services.figures import SOCKETS_CLOSED
+from payments.store import people
+from payments.store.people import User
+
+ROUND_SECONDS = 3.0
+SILENT_SECONDS = 20.0
+"""How long a connection may stand there without saying who it is."""
+MAX_WAITING_PACKETS = 500
+"""What may wait for one socket that does not read."""
+
+
+def go_round(realtime: Realtime) -> None:
+    spoken = {visitor.connection_id for visitor in realtime.rooms.everybody()}
+    for connection in realtime.socketio.connections():
+        silent = connection.sid not in spoken
+        silent_seconds = realtime.doors.age_seconds(connection.sid) if silent else 0.0
+        reason = _reason_to_cut(connection, silent_seconds)
+        if reason:
+            realtime.socketio.cut(connection, reason)
+    close_ended_logins(realtime)
+
+
+def _reason_to_cut(connection: Any, silent_seconds: float) -> str | None:
+    if connection.closed:
+        return None
+    if connection.last_ping and time.time() - connection.last_ping > PING_TIMEOUT_SECONDS:
+        return "ping_timeout"
+    if connection.queue.qsize() > MAX_WAITING_PACKETS:
+        return "does_not_read"
+    return "silent" if silent_seconds > SILENT_SECONDS else None
+
+
+def close_ended_logins(realtime: Realtime) -> None:
+    """Everybody who has logged out, was disabled or has another role since the handshake."""
+    of_person: dict[str, list[Visitor]] = defaultdict(list)
+    for visitor in realtime.rooms.everybody():
+        if visitor.identity.user is not None:
+            of_person[visitor.identity.user.id].append(visitor)
+    for user_id, visitors in of_person.items():
+        present = people.find(user_id)
+        ended = [one for one in visitors if _ended(one.identity.user, present)]
+        if ended:
+            SOCKETS_CLOSED.labels("login_ended").inc(len(ended))
+            realtime.rooms.disconnect(ended)
+
+
+def _ended(then: User | None, present: User | None) -> bool:
+    if then is None:
+        return False
+    if present is None or present.disabled_at is not None:
+        return True
+    return (then.role, then.login_epoch) != (present.role, present.login_epoch)

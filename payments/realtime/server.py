@@ -1,0 +1,145 @@
+"""The Socket.IO server with its bounds: from where, how much, and how a socket is closed."""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from engineio.exceptions import EngineIOError
+from flask import Flask
+from flask_socketio import SocketIO
+
+from payments.dialects import DIALECTS, Dialect
+from payments.realtime.wire import (
+    MAX_MESSAGE_BYTES,
+    BoundedJson,
+    BoundedPacket,
+    BoundedWebSocket,
+    QuietLog,
+)
+from payments.services.figures import SOCKETS_CLOSED
+from payments.settings import Settings
+
+PING_SECONDS = 25
+PING_TIMEOUT_SECONDS = 20
+
+
+def make_socketio(settings: Settings, dialects: tuple[Dialect, ...] = DIALECTS) -> Sockets:
+    # Commands and tests run without green threads, whatever ASYNC_MODE says of the server.
+    green = not inspect.isbuiltin(time.sleep)
+    return Sockets(
+        async_mode=settings.async_mode if green else "threading",
+        async_handlers=False,
+        manage_session=False,
+        namespaces="*" if any(one.namespace.endswith("*") for one in dialects) else None,
+        cors_allowed_origins=_origin_check(settings),
+        max_http_buffer_size=MAX_MESSAGE_BYTES,
+        ping_interval=PING_SECONDS,
+        ping_timeout=PING_TIMEOUT_SECONDS,
+        # `Patrol` looks after the pings, more often than the engine would.
+        monitor_clients=False,
+        json=BoundedJson,
+        serializer=BoundedPacket,
+        logger=QuietLog(),
+        engineio_logger=QuietLog(),
+    )
+
+
+def _origin_check(settings: Settings) -> Callable[[str | None, Mapping[str, Any]], bool]:
+    allowed = {_origin(url) for url in (settings.public_url, *settings.cors_origins)}
+
+    def is_ours(origin: str | None, environ: Mapping[str, Any]) -> bool:
+        if not origin:
+            return False
+        named = None
+        if settings.env == "development":
+            named = _origin(f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}")
+        return _origin(origin) in allowed or _origin(origin) == named
+
+    return is_ours
+
+
+def _origin(url: str) -> str | None:
+    """As a browser writes it: no default port. None where it is none (`null`, a broken one)."""
+    try:
+        parts = urlsplit(url.lower())
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, default} else "")
+
+
+class Sockets(SocketIO):  # type: ignore[misc]  # published without types
+    """Flask-SocketIO, with the places bounded that its options do not reach."""
+
+    def init_app(self, app: Flask, **options: Any) -> None:
+        super().init_app(app, **options)
+        eio = self.server.eio
+        websocket = eio._async["websocket"]
+        # A copy: the engine keeps this table for all its servers.
+        eio._async = {**eio._async, "websocket": self._bounded(websocket)}
+        eio.send_packet = self._to_the_living(eio.send_packet)
+
+    def _bounded(self, websocket: Any) -> Callable[[Any, Any], Any]:
+        def make(handler: Any, eio: Any) -> Any:
+            def handle(inner: Any) -> Any:
+                handler.__self__.bounded = BoundedWebSocket(inner, eio.sleep)
+                return handler(handler.__self__.bounded)
+
+            if eio.async_mode == "threading":
+                return _with_blocking_socket(
+                    websocket(handle, eio, max_message_size=MAX_MESSAGE_BYTES)
+                )
+            return websocket(handle, eio)
+
+        return make
+
+    @staticmethod
+    def _to_the_living(send_packet: Callable[..., None]) -> Callable[..., None]:
+        """One socket that closes this moment must not keep the rest of its room from hearing."""
+
+        def send(sid: str, pkt: Any) -> None:
+            with suppress(EngineIOError):
+                send_packet(sid, pkt)
+
+        return send
+
+    def connections(self) -> list[Any]:
+        return list(self.server.eio.sockets.copy().values())
+
+    def hang_up(self, connection: Any, reason: str) -> None:
+        """Closes the transport, by which the official client knows to come back by itself.
+
+        A Socket.IO disconnect would keep it away. What is queued for it is still written.
+        """
+        SOCKETS_CLOSED.labels(reason).inc()
+        connection.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        self.server.eio.sockets.pop(connection.sid, None)
+
+    def cut(self, connection: Any, reason: str) -> None:
+        """As `hang_up`, for one that does not read: a write that is stuck to it ends too."""
+        self.hang_up(connection, reason)
+        bounded = getattr(connection, "bounded", None)
+        if bounded is not None:
+            raw = bounded.ws.sock if hasattr(bounded, "ws") else bounded.socket
+            with suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+
+
+def _with_blocking_socket(websocket: Any) -> Callable[[Any, Any], Any]:
+    """A socket with a timeout sends a slow reader a part of a frame, and the rest is lost."""
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        environ["werkzeug.socket"].settimeout(None)
+        return websocket(environ, start_response)
+
+    return serve

@@ -1,0 +1,205 @@
+"""Who is asking, and what is theirs: the one door that pages, calls and rooms ask alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from payments.domain.errors import Forbidden, NotFound, Unauthenticated
+from payments.domain.order import Order
+from payments.domain.states import OPEN
+from payments.settings import Settings
+from payments.store import orders, people
+from payments.store.db import end_read, in_transaction, now
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "customer": frozenset(),
+    "clerk": frozenset({"order.see", "order.create", "order.cancel", "order.confirm"}),
+    "manager": frozenset(
+        {
+            *("order.see", "order.create", "order.cancel", "order.confirm"),
+            *("order.approve", "order.refund", "callback.see"),
+        }
+    ),
+    "accountant": frozenset({"order.see", "callback.see"}),
+    "admin": frozenset(
+        {
+            *("order.see", "order.create", "order.cancel", "order.confirm"),
+            *("order.approve", "order.refund", "callback.see", "people.edit"),
+        }
+    ),
+    "key": frozenset({"order.see", "order.create", "order.cancel", "order.refund"}),
+}
+"""What each role may do, the shop's API key among them. A role is never asked for by name elsewhere."""
+
+TOKEN_LIFE = timedelta(hours=12)
+LINK_LIFE_AFTER_END = timedelta(days=30)
+KEY_PREFIX = "pk_"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One asker. A browser may be a person and own orders by its cookie at the same time."""
+
+    kind: str = "nobody"
+    user: people.User | None = None
+    key_name: str | None = None
+    order_ids: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def nobody(self) -> bool:
+        return self.kind == "nobody"
+
+    @property
+    def role(self) -> str | None:
+        return "key" if self.kind == "key" else self.user.role if self.user else None
+
+    @property
+    def staff(self) -> bool:
+        return self.user is not None and self.user.role != "customer"
+
+    @property
+    def actor(self) -> str:
+        """How the audit names this asker."""
+        if self.user:
+            return f"user:{self.user.id}"
+        return f"key:{self.key_name}" if self.kind == "key" else "customer"
+
+    def may(self, permission: str) -> bool:
+        return permission in PERMISSIONS.get(self.role or "", frozenset())
+
+
+NOBODY = Identity()
+
+
+def demand(identity: Identity, permission: str) -> None:
+    """Raises Unauthenticated for nobody, Forbidden for somebody without the right."""
+    if identity.may(permission):
+        return
+    if identity.nobody or identity.kind in {"browser", "watch"}:
+        raise Unauthenticated("Say who you are first.")
+    raise Forbidden("You do not have the right to do this.")
+
+
+def may_see_all_orders(identity: Identity) -> bool:
+    return identity.may("order.see")
+
+
+def may_see(identity: Identity, order: Order) -> bool:
+    owner = identity.user is not None and order.customer_id == identity.user.id
+    return may_see_all_orders(identity) or owner or order.id in identity.order_ids
+
+
+def may_see_order(identity: Identity, order_id: str) -> bool:
+    """False for "not yours" and for "no such" alike."""
+    order = orders.find(order_id)
+    return order is not None and may_see(identity, order)
+
+
+def order_for(identity: Identity, order_id: str) -> Order:
+    """The order, if it is the asker's. Raises NotFound in the same words for both refusals."""
+    order = orders.find(order_id)
+    if order is None or not may_see(identity, order):
+        raise NotFound
+    return order
+
+
+class Tokens:
+    """Makes and reads the four kinds of proof: JWT, watch token, access link, browser's orders."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._jwt_secrets = settings.jwt_secrets
+        self._signer = {
+            kind: URLSafeSerializer(list(reversed(settings.secret_keys)), salt=f"paychime.{kind}")
+            for kind in ("watch", "link", "browser")
+        }
+
+    def person(self, user_id: str) -> tuple[str, int]:
+        """A JWT and its life in seconds."""
+        life = int(TOKEN_LIFE.total_seconds())
+        issued = int(now().timestamp())
+        claims = {"sub": user_id, "iat": issued, "exp": issued + life}
+        return jwt.encode(claims, self._jwt_secrets[0], algorithm="HS256"), life
+
+    def watch(self, order_id: str) -> str:
+        return "wt_" + str(self._signer["watch"].dumps(order_id))
+
+    def link(self, order_id: str) -> str:
+        return str(self._signer["link"].dumps(order_id))
+
+    def browser(self, order_ids: list[str]) -> str:
+        return str(self._signer["browser"].dumps(order_ids))
+
+    def read(self, kind: str, text: str) -> Any:
+        """What was signed, or None."""
+        try:
+            return self._signer[kind].loads(text)
+        except BadSignature:
+            return None
+
+    def identify(self, token: str) -> Identity:
+        """The bearer of a token of any kind. Raises Unauthenticated where it is wrong or has run out."""
+        if token.startswith(KEY_PREFIX):
+            key = people.find_key(token)
+            if key:
+                return Identity("key", key_name=key[1])
+        elif token.startswith("wt_"):
+            order_id = self.read("watch", token[3:])
+            if isinstance(order_id, str):
+                return Identity("watch", order_ids=frozenset({order_id}))
+        elif (claims := self._claims(token)) is not None:
+            return Identity("person", user=_person_of(claims))
+        raise Unauthenticated("This token is wrong or has run out.")
+
+    def _claims(self, token: str) -> dict[str, Any] | None:
+        for secret in self._jwt_secrets:
+            try:
+                return dict(
+                    jwt.decode(
+                        token, secret, algorithms=["HS256"], options={"require": ["sub", "exp"]}
+                    )
+                )
+            except jwt.PyJWTError:
+                continue
+        return None
+
+
+def _person_of(claims: dict[str, Any]) -> people.User:
+    """The user a token names; one that the shop's backend knows and we do not becomes a customer."""
+    user_id = claims["sub"]
+    if not 0 < len(user_id) <= 64:
+        raise Unauthenticated("This token is wrong or has run out.")
+    user = people.find(user_id)
+    if user is None:
+        user = _welcome(user_id, claims)
+    if user is None or user.disabled_at is not None:
+        raise Unauthenticated("This token is wrong or has run out.")
+    return user
+
+
+def _welcome(user_id: str, claims: dict[str, Any]) -> people.User | None:
+    def claim(name: str, longest: int) -> str | None:
+        value = claims.get(name)
+        return value[:longest] if isinstance(value, str) and value else None
+
+    def first_use() -> people.User | None:
+        # An e-mail that is another person's is left to that person.
+        email, locale = claim("email", 254), claim("locale", 16)
+        about = {"name": claim("name", 200), "locale": locale}
+        if not people.add(user_id, email=email, **about):
+            people.add(user_id, **about)
+        return people.find(user_id)
+
+    end_read()
+    return in_transaction(first_use)
+
+
+def link_is_open(order: Order) -> bool:
+    """An access link works until 30 days after the order's end."""
+    if order.status in OPEN:
+        return True
+    return now() < (order.ended_at or order.expires_at) + LINK_LIFE_AFTER_END

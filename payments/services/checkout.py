@@ -1,0 +1,238 @@
+"""Opens orders, starts attempts to pay them, and cancels them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from payments.domain.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+    Unapplicable,
+)
+from payments.domain.money import Money
+from payments.domain.order import Order, Payment
+from payments.domain.ports import Addresses, Payer, Started
+from payments.domain.states import Kind, OrderStatus, PaymentStatus
+from payments.providers.registry import Rails
+from payments.services.access import Identity, demand
+from payments.services.ids import new_order_id, new_reference
+from payments.services.moves import lookup, move_order, move_payment, tell
+from payments.settings import Settings
+from payments.store import audit, orders, payments
+from payments.store.db import end_read, in_transaction, now
+
+FIRST_QUESTION = timedelta(seconds=10)
+"""A provider that has said nothing for so long is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """What a shop asks for; `money` has been checked by `money.price`."""
+
+    money: Money
+    description: str
+    id: str | None = None
+    customer_id: str | None = None
+    customer_email: str | None = None
+    customer_name: str | None = None
+    salon_id: str | None = None
+    return_url: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    expires_in: timedelta | None = None
+
+
+def open_order(settings: Settings, who: Identity, new: NewOrder) -> Order:
+    """Raises Conflict where the shop's own id is taken."""
+    demand(who, "order.create")
+    at = now()
+    order = Order(
+        id=new.id or new_order_id(),
+        status=OrderStatus.PENDING,
+        version=1,
+        amount=new.money.amount,
+        currency=new.money.currency,
+        amount_paid=0,
+        amount_excess=0,
+        amount_refunded=0,
+        description=new.description,
+        late=False,
+        customer_id=new.customer_id,
+        customer_email=new.customer_email,
+        customer_name=new.customer_name,
+        salon_id=new.salon_id,
+        return_url=new.return_url,
+        metadata=new.metadata,
+        created_by=who.actor,
+        created_at=at,
+        expires_at=at + (new.expires_in or settings.order_ttl),
+        ended_at=None,
+    )
+
+    def change() -> Order:
+        orders.add(order)
+        audit.record(who.actor, "order.created", order.id)
+        tell(order, "order.created")
+        return order
+
+    return in_transaction(change)
+
+
+def start_payment(
+    rails: Rails,
+    who: Identity,
+    order_id: str,
+    provider: str,
+    payer: Payer,
+    locale: str,
+    *,
+    again: bool = True,
+) -> Payment:
+    """Begins an attempt and asks the provider to take it; `again` False returns one that waits already.
+
+    Raises InvalidInput for a rail or an amount that cannot be, Conflict where the order cannot be
+    paid now, ProviderRefused and ProviderUnavailable: then the attempt has failed, the order not.
+    """
+    rail = rails.offered(provider)
+
+    def begin() -> tuple[Order, Payment, bool]:
+        order = _payable(order_id)
+        rails.check(provider, Money(order.amount_due, order.currency))
+        last = payments.last_of(order.id)
+        if not again and last and _still_good(last, provider, order):
+            return order, last, False
+        payment = Payment(
+            reference=new_reference(),
+            order_id=order.id,
+            provider=provider,
+            status=PaymentStatus.CREATED,
+            amount=order.amount_due,
+            currency=order.currency,
+            amount_received=0,
+            transaction_id=None,
+            confirmed_by=None,
+            action=None,
+            failure_code=None,
+            asked=0,
+            created_at=now(),
+            updated_at=now(),
+        )
+        payments.add(payment, ask_at=now() + FIRST_QUESTION)
+        audit.record(who.actor, "payment.created", order.id, reference=payment.reference)
+        return order, payment, True
+
+    order, payment, fresh = in_transaction(begin)
+    if not fresh:
+        return payment
+    end_read()
+    to = Addresses(
+        return_url=rails.return_url(order.id),
+        callback_url=rails.callback_url(provider),
+        locale=locale,
+    )
+    try:
+        started = rail.start(payment, order, payer, to)
+    except (ProviderRefused, ProviderUnavailable) as refusal:
+        _not_taken(payment, refusal.code)
+        raise
+    return _taken(payment, started)
+
+
+def _payable(order_id: str) -> Order:
+    order = orders.lock(order_id)
+    if order is None:
+        raise NotFound
+    if not order.open or (order.expires_at <= now() and not order.late):
+        status = order.status.value if not order.open else OrderStatus.EXPIRED.value
+        raise Conflict(f"This order is {status}.", code="order_not_payable")
+    return order
+
+
+def _still_good(last: Payment, provider: str, order: Order) -> bool:
+    """A second press of the same button gets the same code, not a second payment."""
+    return (
+        last.status is PaymentStatus.PENDING
+        and last.provider == provider
+        and last.amount == order.amount_due
+        and last.action is not None
+    )
+
+
+def _taken(payment: Payment, started: Started) -> Payment:
+    def change() -> Payment:
+        # The provider may have called before it answered: then the attempt is past this already.
+        order, current = _under_lock(payment)
+        current = move_payment(
+            current,
+            Kind.ACCEPTED,
+            action=started.action.as_dict(),
+            transaction_id=current.transaction_id or started.transaction_id,
+        )
+        if current.unsettled:
+            move_order(order, Kind.ATTEMPT_STARTED, current)
+        return current
+
+    return in_transaction(change)
+
+
+def _not_taken(payment: Payment, code: str) -> None:
+    def change() -> None:
+        order, current = _under_lock(payment)
+        if current.status is PaymentStatus.CREATED:
+            current = move_payment(current, Kind.FAILED, failure_code=code, ask_at=None)
+            move_order(order, Kind.ATTEMPT_FAILED, current)
+
+    in_transaction(change)
+
+
+def _under_lock(payment: Payment) -> tuple[Order, Payment]:
+    order, current = orders.lock(payment.order_id), payments.find(payment.reference)
+    if order is None or current is None:
+        raise NotFound
+    return order, current
+
+
+def cancel(who: Identity, order_id: str, reason: str) -> Order:
+    """Raises Conflict where the order has ended; money that still comes is then held for staff."""
+    demand(who, "order.cancel")
+    reason = reason.strip()
+    if not 3 <= len(reason) <= 500:
+        raise InvalidInput(
+            "Say why, in 3 to 500 characters.", code="invalid_reason", field="reason"
+        )
+
+    def change() -> Order:
+        order = orders.lock(order_id)
+        if order is None:
+            raise NotFound
+        try:
+            lookup(order.status, Kind.CANCELLED)
+        except Unapplicable as fault:
+            raise Conflict(f"This order is {order.status.value}.", code="order_ended") from fault
+        close_attempts(order, Kind.WITHDRAWN)
+        audit.record(who.actor, "order.cancelled", order.id, reason)
+        return move_order(order, Kind.CANCELLED)
+
+    return in_transaction(change)
+
+
+def close_attempts(order: Order, kind: Kind) -> None:
+    """The order ends: what is still unsettled ends with it, unless its money comes after all."""
+    for payment in payments.of_order(order.id):
+        if payment.unsettled:
+            move_payment(payment, kind)
+
+
+def claim_paid(order_id: str, reference: str, note: str) -> None:
+    """The customer says "I have paid already": a note to staff, that moves nothing."""
+
+    def change() -> None:
+        audit.record(
+            "customer", "customer.claimed_paid", order_id, note[:500], reference=reference[:100]
+        )
+
+    in_transaction(change)

@@ -1,0 +1,95 @@
+"""Moves an order or an attempt along `TRANSITIONS`, with its posting and its fact, inside a transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from payments.domain import ledger as bookkeeping
+from payments.domain.errors import Unapplicable
+from payments.domain.facts import Fact, order_topic
+from payments.domain.money import Money
+from payments.domain.order import Order, Payment
+from payments.domain.snapshot import payment_view, snapshot
+from payments.domain.states import (
+    OPEN,
+    TRANSITIONS,
+    Kind,
+    Move,
+    OrderStatus,
+    PaymentStatus,
+    Recipe,
+)
+from payments.store import ledger, orders, outbox, payments
+from payments.store.db import now
+
+
+def lookup(status: OrderStatus | PaymentStatus, kind: Kind) -> Move:
+    """The row of the table. Raises Unapplicable where there is none: the move is impossible."""
+    move = TRANSITIONS.get((status, kind))
+    if move is None:
+        raise Unapplicable("impossible_move")
+    return move
+
+
+def move_payment(payment: Payment, kind: Kind, **changes: Any) -> Payment:
+    """By compare-and-set on the attempt's status; writes nothing where nothing changes."""
+    to = lookup(payment.status, kind).to
+    if to is payment.status and not changes:
+        return payment
+    return payments.move(payment, status=to, updated_at=now(), **changes)
+
+
+def move_order(order: Order, kind: Kind, payment: Payment | None = None, **changes: Any) -> Order:
+    """Moves the order, and tells it where a page could show it: one version, one fact."""
+    move = lookup(order.status, kind)
+    if move.fact is None:
+        return orders.move(order, **changes) if changes else order
+    if isinstance(move.to, OrderStatus) and move.to is not order.status:
+        changes["ended_at"] = None if move.to in OPEN else now()
+    moved = orders.move(
+        order,
+        status=move.to,
+        version=order.version + 1,
+        late=order.late or move.late,
+        **changes,
+    )
+    tell(moved, move.fact, payment)
+    return moved
+
+
+def receive(order: Order, payment: Payment, amount: int, rail: str) -> Order:
+    """Books `amount` minor units that came through `payment`, and moves the order by what was due."""
+    kind = order.kind_of_receipt(amount)
+    move = lookup(order.status, kind)
+    due = order.amount - order.amount_paid if move.posting is Recipe.RECEIPT else 0
+    if move.posting is not None:
+        recipe = bookkeeping.RECIPES[move.posting]
+        ledger.append(
+            recipe(f"receipt:{payment.reference}", rail, Money(amount, order.currency), due),
+            order.id,
+        )
+    return move_order(
+        order,
+        kind,
+        payment,
+        amount_paid=order.amount_paid + amount,
+        amount_excess=order.amount_excess + max(0, amount - due),
+    )
+
+
+def tell(order: Order, event: str, payment: Payment | None = None) -> None:
+    """Writes the fact to the outbox, in the transaction that makes it true."""
+    outbox.add(
+        Fact(
+            topic=order_topic(order.id),
+            version=order.version,
+            event=event,
+            snapshot=snapshot(order, payments.last_of(order.id)),
+            about={
+                "payment": payment_view(payment) if payment else None,
+                "customer_id": order.customer_id,
+                "salon_id": order.salon_id,
+            },
+            at=now(),
+        )
+    )

@@ -1,0 +1,215 @@
+"""What staff read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import segno
+from flask import abort, render_template, request, url_for
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from payments.domain.facts import order_topic
+from payments.domain.money import Money
+from payments.domain.order import Order
+from payments.domain.snapshot import iso, payment_view, snapshot
+from payments.domain.states import OrderStatus
+from payments.front.request import house, identity
+from payments.front.words import failure_words, parked_words
+from payments.services.access import demand, order_for
+from payments.staff.blueprint import staff
+from payments.store import audit, confirmations, inbox, orders, payments, sightings
+from payments.store.inbox import Entry
+
+LISTED = 60
+
+
+def _seen(version: int, sighting: tuple[int, Any] | None) -> dict[str, Any] | None:
+    if sighting is None:
+        return None
+    return {"version": sighting[0], "at": iso(sighting[1]), "current": sighting[0] >= version}
+
+
+def rows(found: list[Order]) -> list[dict[str, Any]]:
+    ids = [order.id for order in found]
+    last = payments.last_of_each(ids) if ids else {}
+    seen = sightings.last_of_each([order_topic(one) for one in ids]) if ids else {}
+    return [
+        {
+            **snapshot(order, last.get(order.id)),
+            "seen": _seen(order.version, seen.get(order_topic(order.id))),
+        }
+        for order in found
+    ]
+
+
+def _listed() -> dict[str, Any]:
+    status, search = request.args.get("status") or None, (request.args.get("q") or "").strip()
+    if status and status not in {one.value for one in OrderStatus}:
+        status = None
+    found = orders.page(status=status, search=search or None, limit=LISTED)
+    return {
+        "orders": rows(list(found)),
+        "filters": {"status": status, "statuses": [one.value for one in OrderStatus]},
+        "q": search,
+        "next_cursor": None,
+    }
+
+
+@staff.get("/")
+def today() -> str:
+    who = identity().actor
+    held = [
+        {
+            "id": one.id,
+            "order_id": one.order_id,
+            "amount": one.amount,
+            "currency": one.currency,
+            "reason": one.reason,
+            "evidence": one.evidence,
+            "requested_by": one.requested_by,
+            "requested_at": iso(one.requested_at),
+            "mine": one.requested_by == who,
+        }
+        for one in confirmations.held()
+    ]
+    return render_template(
+        "staff/today.html", **_listed(), parked_count=inbox.count_unresolved(), held=held
+    )
+
+
+@staff.get("/orders")
+def orders_fragment() -> str:
+    return render_template("parts/staff_orders.html", **_listed())
+
+
+def order_parts(order: Order) -> dict[str, Any]:
+    attempts = payments.of_order(order.id)
+    (row,) = rows([order])
+    if row["payment"]:
+        row["payment"]["provider_label"] = house().rails.label(row["payment"]["provider"])
+        row["payment"]["failure_reason"] = failure_words(row["payment"]["failure_code"])
+    return {
+        "order": row,
+        "seen": row["seen"],
+        "attempts": [
+            {
+                **payment_view(one),
+                "provider_label": house().rails.label(one.provider),
+                "failure_reason": failure_words(one.failure_code),
+                "confirmed_by": one.confirmed_by,
+            }
+            for one in attempts
+        ],
+        "confirmations": [
+            {
+                **{name: getattr(one, name) for name in ("id", "status", "amount", "currency")},
+                **{name: getattr(one, name) for name in ("reason", "evidence", "requested_by")},
+                "approved_by": one.approved_by,
+                "requested_at": iso(one.requested_at),
+                "mine": one.requested_by == identity().actor,
+            }
+            for one in confirmations.of_order(order.id)
+        ],
+        "timeline": timeline(order),
+        "ways": house().rails.ways(Money(order.amount_due or order.amount, order.currency)),
+        "errors": {},
+        "values": {},
+    }
+
+
+def timeline(order: Order) -> list[dict[str, Any]]:
+    """Everything that happened to an order, oldest first, from the inbox, the audit and the screens."""
+    lines = [
+        {
+            "at": iso(line.at),
+            "kind": line.action,
+            "text": line.reason or "",
+            "actor": line.actor,
+            "callback_id": line.detail.get("entry"),
+        }
+        for line in audit.of_order(order.id)
+    ]
+    lines += [
+        {
+            "at": iso(at),
+            "kind": "page.seen",
+            "text": _("The payer's screen shows version %(version)s", version=version),
+            "actor": "customer",
+            "callback_id": None,
+        }
+        for version, at in sightings.of_topic(order_topic(order.id))
+    ]
+    return sorted(lines, key=lambda line: str(line["at"]))
+
+
+@staff.get("/orders/<order_id>")
+def order(order_id: str) -> str:
+    return render_template("staff/order.html", **order_parts(order_for(identity(), order_id)))
+
+
+@staff.get("/orders/<order_id>/fragment")
+def order_fragment(order_id: str) -> str:
+    return render_template("parts/staff_order.html", **order_parts(order_for(identity(), order_id)))
+
+
+@staff.get("/orders/<order_id>/show")
+def show(order_id: str) -> str:
+    """The link and its code, to show at the counter, send or print."""
+    found = order_for(identity(), order_id)
+    link = house().settings.public_url + url_for(
+        "web.checkout", order_id=found.id, access=house().tokens.link(found.id)
+    )
+    drawn = segno.make(link, error="m", micro=False).svg_inline(
+        scale=6, border=4, dark="#000", light="#fff"
+    )
+    (row,) = rows([found])
+    # The picture is drawn from a link of ours alone: nothing of a stranger's is in it.
+    return render_template(
+        "staff/show.html",
+        order=row,
+        checkout_url=link,
+        qr_svg=Markup(drawn),  # noqa: S704
+    )
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "provider": house().rails.label(entry.provider),
+        "event_id": entry.event_id,
+        "received_at": iso(entry.received_at),
+        "verdict": entry.verdict,
+        "reason": parked_words(entry.reason),
+        "order_id": entry.order_id,
+        "reference": entry.reference,
+        "transaction_id": entry.transaction_id,
+        "amount": entry.amount,
+        "currency": entry.currency,
+        "resolved_at": iso(entry.resolved_at),
+    }
+
+
+@staff.get("/parked")
+def parked() -> str:
+    demand(identity(), "order.see")
+    return render_template(
+        "staff/parked.html", callbacks=[_line(entry) for entry in inbox.unresolved()]
+    )
+
+
+@staff.get("/callbacks/<int:callback_id>")
+def callback(callback_id: int) -> str:
+    demand(identity(), "order.see")
+    entry = inbox.find(callback_id)
+    if entry is None:
+        abort(404)
+    text = entry.body.decode("utf-8", "replace")
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
+        pass
+    return render_template(
+        "staff/callback.html", callback={**_line(entry), "body": text, "headers": entry.headers}
+    )

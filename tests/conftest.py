@@ -1,0 +1,98 @@
+"""The application on both databases, each test on a fresh one, against real servers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from payments.bootstrap import create_app
+from payments.settings import Settings, load
+from payments.store.db import db
+from tests.people import People
+from tests.servers import PostgresServer, postgres_server
+
+ENVIRONMENT = {
+    "APP_ENV": "test",
+    "SECRET_KEY": "a secret of the tests",
+    "PUBLIC_URL": "http://localhost",
+    "MOMO_PARTNER_CODE": "MOMO",
+    "MOMO_ACCESS_KEY": "F8BBA842ECF85",
+    "MOMO_SECRET_KEY": "K951B6PE1waDMi640xX08PD3vg6EkVlz",
+    "GENERIC_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+def _migrate(url: str, instance: Path) -> None:
+    app = create_app(load({**ENVIRONMENT, "DATABASE_URL": url, "INSTANCE_PATH": str(instance)}))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database: each test copies it."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrate(f"sqlite:///{folder / 'empty.db'}", folder)
+    return folder / "empty.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(
+    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    url = postgres.create_database()
+    _migrate(url, tmp_path_factory.mktemp("postgres"))
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh database; every test that asks for it runs on both kinds."""
+    if request.param == "sqlite":
+        empty = request.getfixturevalue("migrated_sqlite")
+        shutil.copy(empty, tmp_path / "test.db")
+        yield f"sqlite:///{tmp_path / 'test.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database(template=request.getfixturevalue("migrated_postgres"))
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return load({**ENVIRONMENT, "DATABASE_URL": database_url, "INSTANCE_PATH": str(tmp_path)})
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    made = create_app(settings)
+    yield made
+    with made.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Nobody in particular, with cookies of their own."""
+    return app.test_client()
+
+
+@pytest.fixture
+def people(app: Flask) -> People:
+    """Everybody a test may need: the shop's key, staff, the owner, a stranger."""
+    return People(app)

@@ -1,0 +1,354 @@
+"""The server process: `python wsgi.py`. The only file that knows eventlet.
+
+Everything else is imported only after the standard library has been made green.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from payments.settings import Settings
+
+    StartResponse = Callable[..., Any]
+    Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+BACKLOG = 4096
+MAX_FILES = 65_536
+FILES_KEPT_BACK = 256
+"""For the database, the log and calls to providers."""
+FIRST_REQUEST_SECONDS = 20
+"""From the connection to the end of the first request's headers."""
+KEEP_ALIVE_SECONDS = 75
+BODY_SECONDS = 30
+"""Between two pieces of a body."""
+
+GRACE_SECONDS = 0.3
+"""For the requests of connections that were made just before the end."""
+REQUESTS_SECONDS = 6.0
+SOCKETS_SECONDS = 1.0
+END_SECONDS = 9.0
+
+
+class Front:
+    """Stands before the application: counts what is open, and mends what the servers leave."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+        self._lock = Lock()
+        self.open = {"requests": 0, "sockets": 0}
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        from werkzeug.wsgi import ClosingIterator
+
+        # Deflate costs three times the memory of a page, and joining takes as much longer.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+            # eventlet ends the stream but does not say so, and Werkzeug would read nothing.
+            environ["wsgi.input_terminated"] = True
+        kind = "sockets" if environ.get("PATH_INFO", "").startswith("/socket.io") else "requests"
+        self._count(kind, 1)
+        try:
+            answer = self._app(environ, start_response)
+        except BaseException:
+            self._count(kind, -1)
+            raise
+        return ClosingIterator(answer, lambda: self._count(kind, -1))
+
+    def _count(self, kind: str, more: int) -> None:
+        with self._lock:
+            self.open[kind] += more
+
+    def wait_for(self, kind: str, seconds: float) -> None:
+        """Until none of them is open, or the seconds are over."""
+        end = time.monotonic() + seconds
+        while self.open[kind] and time.monotonic() < end:
+            time.sleep(0.02)
+
+
+class Server(Protocol):
+    def start(self) -> None: ...
+
+    def stop_accepting(self) -> None: ...
+
+
+class ThreadingServer:
+    """Werkzeug's: a thread for each connection, and one request in each."""
+
+    def __init__(self, listener: socket.socket, front: Front) -> None:
+        from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+        class Handler(WSGIRequestHandler):
+            timeout = BODY_SECONDS
+            server_version = "Paychime"
+            sys_version = ""
+
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                """No access log."""
+
+        host, port = listener.getsockname()[:2]
+        self._listener = listener
+        self._server = ThreadedWSGIServer(host, port, front, Handler, fd=listener.fileno())
+        self._server.daemon_threads = True
+
+    def start(self) -> None:
+        Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+
+    def stop_accepting(self) -> None:
+        self._server.shutdown()
+        self._listener.close()
+
+
+class GreenServer:
+    """eventlet's, with a whole message bounded and a drain that cuts no request."""
+
+    def __init__(self, listener: socket.socket, front: Front) -> None:
+        import eventlet.wsgi
+
+        _bound_messages()
+        self._listener = listener
+        self._front = front
+        self._draining = False
+        self._wsgi = eventlet.wsgi
+        self._spawn = eventlet.spawn
+
+    def start(self) -> None:
+        from structlog import get_logger
+
+        self._task = self._spawn(
+            self._wsgi.server,
+            self._listener,
+            self._front,
+            log=_Faults(get_logger()),
+            log_format="",
+            max_size=max(64, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_KEPT_BACK),
+            protocol=self._protocol(),
+            keepalive=KEEP_ALIVE_SECONDS,
+            socket_timeout=BODY_SECONDS,
+            debug=False,
+        )
+
+    def stop_accepting(self) -> None:
+        import eventlet
+
+        # One turn: the loop takes everything that stands in the backlog.
+        eventlet.sleep(0)
+        self._draining = True
+        self._task.kill()
+        self._listener.close()
+
+    def _protocol(self) -> type[Any]:
+        import eventlet
+
+        server = self
+
+        class Http(self._wsgi.HttpProtocol):  # type: ignore[misc,name-defined]
+            first = True
+
+            def handle(self) -> None:
+                # A connection just made has its request on the way: it is not idle, and a drain
+                # must not close it.
+                self.conn_state[2] = server._wsgi.STATE_REQUEST
+                super().handle()
+
+            def handle_one_request(self) -> None:
+                seconds = FIRST_REQUEST_SECONDS if self.first else KEEP_ALIVE_SECONDS
+                self.first = False
+                # Over the whole head: one byte now and then does not keep a connection open.
+                self.head = eventlet.Timeout(seconds, TimeoutError("slow headers"))
+                try:
+                    super().handle_one_request()
+                finally:
+                    self.head.cancel()
+
+            def parse_request(self) -> bool:
+                try:
+                    return bool(super().parse_request())
+                finally:
+                    self.head.cancel()
+
+            def handle_one_response(self) -> None:
+                if server._draining:
+                    self.close_connection = 1
+                super().handle_one_response()
+
+            def get_environ(self) -> dict[str, Any]:
+                environ: dict[str, Any] = super().get_environ()
+                # Open sockets are not idle: they are closed last, and by us.
+                environ["eventlet.set_idle"] = lambda: None
+                return environ
+
+        return Http
+
+
+class _Faults:
+    """eventlet's log without its access lines, which `log_format` makes empty."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+
+    def info(self, message: str, *args: Any) -> None:
+        if "Traceback" in message:
+            self._log.error("request.failed", said=message)
+
+    def error(self, message: str, *args: Any) -> None:
+        self._log.warning("request.broken", said=message % args if args else message)
+
+    def debug(self, message: str, *args: Any) -> None:
+        """Every connection: never."""
+
+
+def _bound_messages() -> None:
+    """eventlet bounds a frame; a message of many frames could take all memory."""
+    from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
+
+    class Message(RFC6455WebSocket.Message):  # type: ignore[misc]
+        received = 0
+
+        def push(self, data: bytes, final: bool = False) -> None:
+            self.received += len(data)
+            if self.received > self.max_frame_length:
+                raise FailedConnectionError(1009, "The message is too large.")
+            super().push(data, final)
+
+    def unmask(data: bytes, mask: bytes, length: int | None = None, offset: int = 0) -> bytes:
+        # eventlet's own goes byte by byte in Python, and holds up every page meanwhile.
+        size = len(data)
+        shifted = bytes(mask[(offset + place) % 4] for place in range(4))
+        whole = (shifted * (size // 4 + 1))[:size]
+        return (int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")).to_bytes(size, "big")
+
+    RFC6455WebSocket.Message = Message
+    RFC6455WebSocket._apply_mask = staticmethod(unmask)
+
+
+def go_green() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import eventlet
+    eventlet.monkey_patch()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # A start right after an end finds the old connections still closing on this port.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
+
+
+def raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def stop_signals() -> Callable[[], None]:
+    """What waits until the process is asked to end. The signal itself arrives through a socket:
+    an event loop that sleeps in the kernel would not notice a flag."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno())
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: None)
+
+    def wait() -> None:
+        reader.recv(1)
+        writer.fileno()  # kept open as long as somebody waits
+
+    return wait
+
+
+def serve(app: Flask, settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    from payments.realtime import start_background
+
+    green = settings.async_mode == "eventlet"
+    front = Front(app)
+    raise_file_limit()
+    stopped = stop_signals()
+    listener = listen(settings.host, settings.port)
+    server: Server = GreenServer(listener, front) if green else ThreadingServer(listener, front)
+    sockets = app.extensions["socketio"]
+    server.start()
+    background = start_background(app, sockets, app.extensions["paychime"].queue)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    print(f"Paychime is listening on {settings.own_url}", flush=True)
+    stopped()
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.setitimer(signal.ITIMER_REAL, END_SECONDS)
+    server.stop_accepting()
+    time.sleep(GRACE_SECONDS)
+    front.wait_for("requests", REQUESTS_SECONDS)
+    for connection in sockets.connections():
+        sockets.hang_up(connection, "shutdown")
+    front.wait_for("sockets", SOCKETS_SECONDS)
+    background.stop()
+
+
+def main() -> None:
+    mode = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
+    if mode == "eventlet":
+        go_green()
+    from payments.settings import BadSetting, load
+
+    try:
+        settings = load()
+        from payments import bootstrap
+
+        app = bootstrap.create_app(settings, offload=_offload(mode))
+        bootstrap.check_schema(app)
+    except BadSetting as fault:
+        _refuse(str(fault))
+    _check_driver(settings)
+    try:
+        serve(app, settings)
+    except OSError as error:
+        name = "PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "HOST"
+        _refuse(f"{name}: cannot listen on {settings.host}:{settings.port} ({error.strerror})")
+
+
+def _refuse(words: str) -> NoReturn:
+    print(words, file=sys.stderr)
+    sys.exit(2)
+
+
+def _offload(mode: str) -> Callable[..., Any]:
+    """Runs a long C call where it does not stop every other page."""
+    if mode == "eventlet":
+        from eventlet import tpool
+
+        return tpool.execute  # type: ignore[no-any-return]
+    return lambda work, *args: work(*args)
+
+
+def _check_driver(settings: Settings) -> None:
+    if settings.async_mode == "eventlet" and settings.database_url.startswith("postgresql"):
+        from psycopg2 import extensions
+
+        if extensions.get_wait_callback() is None:
+            sys.exit("psycopg2 is not green: every query would stop every page.")
+
+
+if __name__ == "__main__":
+    main()
