@@ -41,6 +41,7 @@ GRACE_SECONDS = 0.3
 """For the requests of connections that were made just before the end."""
 REQUESTS_SECONDS = 6.0
 SOCKETS_SECONDS = 1.0
+LOOPS_SECONDS = 1.0
 END_SECONDS = 9.0
 
 
@@ -96,6 +97,11 @@ class ThreadingServer:
             timeout = BODY_SECONDS
             server_version = "Paychime"
             sys_version = ""
+
+            def run_wsgi(self) -> None:
+                super().run_wsgi()
+                # Else it would wait for another request on what has been a WebSocket.
+                self.close_connection = True
 
             def log_request(self, code: object = "-", size: object = "-") -> None:
                 """No access log."""
@@ -238,7 +244,7 @@ def _bound_messages() -> None:
 
 def go_green() -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         import eventlet
     eventlet.monkey_patch()
 
@@ -289,7 +295,8 @@ def serve(app: Flask, settings: Settings) -> None:
     server: Server = GreenServer(listener, front) if green else ThreadingServer(listener, front)
     sockets = app.extensions["socketio"]
     server.start()
-    background = start_background(app, sockets, app.extensions["paychime"].queue)
+    house = app.extensions["paychime"]
+    background = start_background(app, sockets, house.queue, house.rails)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -303,7 +310,7 @@ def serve(app: Flask, settings: Settings) -> None:
     for connection in sockets.connections():
         sockets.hang_up(connection, "shutdown")
     front.wait_for("sockets", SOCKETS_SECONDS)
-    background.stop()
+    background.stop(LOOPS_SECONDS)
 
 
 def main() -> None:

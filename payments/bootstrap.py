@@ -112,7 +112,7 @@ def _database(app: Flask, settings: Settings) -> None:
 
 
 def check_schema(app: Flask) -> None:
-    """Raises SystemExit, with what to do, unless the database has exactly the tables of this version."""
+    """Raises SystemExit, with what to do, unless the database is of this version."""
     wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with app.app_context():
         try:
@@ -138,7 +138,7 @@ def _sockets(app: Flask, settings: Settings, tokens: Tokens) -> None:
 
 
 def _sandbox(app: Flask, settings: Settings) -> None:
-    """The pretended providers, a stranger to this application but for its address and their secrets."""
+    """The pretended providers: strangers, but for their address and secrets."""
     from sandbox import MomoKeys, create_sandbox
 
     if settings.momo is None:

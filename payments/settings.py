@@ -1,9 +1,14 @@
-"""One frozen object, read once from the environment. A bad or missing value stops the start, by name."""
+"""One frozen object, read once from the environment.
+
+A bad or missing value stops the start, by name.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -181,6 +186,16 @@ def _secret_key(read: _Reader, env: str, instance: Path) -> tuple[str, ...]:
     return (_made_once(instance / "secret_key"),)
 
 
+def _jwt_secrets(read: _Reader, secret_keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Those set, else one derived from each SECRET_KEY, so that both of a rotation verify."""
+    given = read.secrets("JWT_SECRET")
+    if any(len(secret) < 16 for secret in given):
+        raise BadSetting("JWT_SECRET", "expected at least 16 characters")
+    return given or tuple(
+        hmac.new(key.encode(), b"paychime.jwt", hashlib.sha256).hexdigest() for key in secret_keys
+    )
+
+
 def _made_once(path: Path) -> str:
     """Two processes that start together agree on one key: only the first may create the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +277,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=read.url("PUBLIC_URL", own),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
         secret_keys=secret_keys,
-        jwt_secrets=read.secrets("JWT_SECRET") or (f"jwt:{secret_keys[0]}",),
+        jwt_secrets=_jwt_secrets(read, secret_keys),
         database_url=_database(read, instance),
         redis_url=_redis_url(read),
         async_mode=read.choice("ASYNC_MODE", "eventlet", ("eventlet", "threading")),

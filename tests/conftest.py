@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from payments.bootstrap import create_app
 from payments.settings import Settings, load
 from payments.store.db import db
 from tests.people import People
+from tests.sandbox.world import World, opened
 from tests.servers import PostgresServer, postgres_server
+
+# A test run that is told to end must still end the servers that it started.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 ENVIRONMENT = {
     "APP_ENV": "test",
@@ -50,9 +55,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(
-    postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> str:
+def migrated_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     url = postgres.create_database()
     _migrate(url, tmp_path_factory.mktemp("postgres"))
     return url
@@ -73,8 +76,22 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return load({**ENVIRONMENT, "DATABASE_URL": database_url, "INSTANCE_PATH": str(tmp_path)})
+def environment() -> dict[str, str]:
+    """Settings that a test wants otherwise than ENVIRONMENT has them."""
+    return {}
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path, environment: dict[str, str]) -> Settings:
+    own = {"DATABASE_URL": database_url, "INSTANCE_PATH": str(tmp_path)}
+    return load({**ENVIRONMENT, **own, **environment})
+
+
+@pytest.fixture(scope="session")
+def phone() -> Iterator[World]:
+    """The pretended MoMo, for those who set MOMO_API_URL to it; one for all, as MoMo is."""
+    with opened() as world:
+        yield world
 
 
 @pytest.fixture

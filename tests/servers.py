@@ -434,12 +434,16 @@ class AppServer:
     def log(self) -> str:
         return self._process.log()
 
-    def start(self) -> None:
+    def start(self, *program: str) -> None:
+        """Starts `wsgi.py`, or the Python program named: one that starts it with a fault in it."""
         if self._migrate:
             self.flask("db", "upgrade")
             self._migrate = False
         self._process.launch(
-            [sys.executable, "wsgi.py"], self._environment, self._answers, directory=REPOSITORY
+            [sys.executable, *(program or ("wsgi.py",))],
+            self._environment,
+            self._answers,
+            directory=REPOSITORY,
         )
 
     def flask(self, *arguments: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,9 @@ from payments.domain.errors import InvalidInput, NotFound
 from payments.domain.money import price
 from payments.domain.order import Order
 from payments.domain.states import OrderStatus
-from payments.front.request import house, identity
+from payments.front.request import house, identity, somebody
 from payments.services import checkout, confirm, refunds
-from payments.services.access import demand, order_for
+from payments.services.access import demand, order_for, order_seen_by
 from payments.services.snapshots import order_events, order_snapshot
 from payments.store import orders
 from payments.store.refunds import Refund
@@ -30,11 +31,16 @@ MAX_LIMIT = 100
 
 def body_of(order: Order) -> dict[str, Any]:
     """The answer of every call about one order."""
-    tokens, base = house().tokens, house().settings.public_url
+    return {**order_snapshot(order), **links(order.id)}
+
+
+def links(order_id: str) -> dict[str, str]:
+    tokens, page = house().tokens, f"{house().settings.public_url}/checkout/{order_id}"
+    # The access link makes an owner: whoever may only watch gets the address without it.
+    watching = identity().kind == "watch"
     return {
-        **order_snapshot(order),
-        "checkout_url": f"{base}/checkout/{order.id}?access={tokens.link(order.id)}",
-        "watch_token": tokens.watch(order.id),
+        "checkout_url": page if watching else f"{page}?access={tokens.link(order_id)}",
+        "watch_token": tokens.watch(order_id),
     }
 
 
@@ -88,7 +94,7 @@ def list_orders() -> dict[str, Any]:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:6]) <= MAX_LIMIT:
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 0 < int(text) <= MAX_LIMIT:
         raise InvalidInput(f"limit is from 1 to {MAX_LIMIT}.", code="invalid_limit", field="limit")
     return int(text)
 
@@ -102,6 +108,8 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
         return None
     try:
         at, _, order_id = base64.urlsafe_b64decode(text).decode().partition("|")
+        if not order_id.isprintable():
+            raise ValueError(order_id)
         return datetime.fromtimestamp(float(at), UTC), order_id
     except (ValueError, OverflowError, OSError, binascii.Error) as error:
         raise InvalidInput("This cursor is not ours.", code="invalid_cursor") from error
@@ -109,7 +117,7 @@ def _cursor(text: str | None) -> tuple[datetime, str] | None:
 
 @api.get("/orders/<order_id>")
 def get_order(order_id: str) -> dict[str, Any]:
-    return body_of(order_for(identity(), order_id))
+    return body_of(order_seen_by(somebody(), order_id))
 
 
 @api.get("/orders/<order_id>/events")
@@ -117,11 +125,11 @@ def get_events(order_id: str) -> dict[str, Any]:
     after = request.args.get("after")
     if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
         raise InvalidInput("after is a version.", code="invalid_after", field="after")
-    order = order_for(identity(), order_id)
+    order = order_seen_by(somebody(), order_id)
     missed = order_events(order.id, None if after is None else int(after))
     if missed is None:
         raise NotFound
-    return missed
+    return {**missed, "snapshot": {**missed["snapshot"], **links(order.id)}}
 
 
 @api.post("/orders/<order_id>/confirm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 
 class Strict(BaseModel):
@@ -15,6 +15,18 @@ class Strict(BaseModel):
 
 Text64 = Annotated[StrictStr, Field(min_length=1, max_length=64)]
 WebAddress = Annotated[StrictStr, Field(max_length=2000, pattern=r"^https?://[^\s\x00-\x1f]+$")]
+
+
+def _addressable(order_id: str) -> str:
+    """`.` and `..` are folders to a browser: their checkout pages could not be reached."""
+    if order_id in {".", ".."}:
+        raise ValueError("An id is more than points.")
+    return order_id
+
+
+OrderId = Annotated[
+    StrictStr, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$"), AfterValidator(_addressable)
+]
 
 
 class Credentials(Strict):
@@ -37,7 +49,7 @@ class OrderIn(Strict):
     amount: StrictInt = Field(description="whole minor units of the currency")
     currency: StrictStr = Field(description="ISO 4217")
     description: StrictStr = Field(min_length=1, max_length=500)
-    id: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = None
+    id: OrderId | None = None
     customer: Customer | None = None
     salon_id: Text64 | None = None
     return_url: WebAddress | None = None
@@ -66,12 +78,14 @@ class PaymentOut(BaseModel):
     created_at: str
 
 
+OrderStatusWord = Literal[
+    "pending", "partially_paid", "paid", "expired", "cancelled", "refunded", "partially_refunded"
+]
+
+
 class OrderOut(BaseModel):
     id: str
-    status: Literal[
-        *("pending", "partially_paid", "paid", "expired"),  # type: ignore[misc]
-        *("cancelled", "refunded", "partially_refunded"),
-    ]
+    status: OrderStatusWord
     display: str
     version: int
     amount: int
@@ -106,7 +120,7 @@ class EventOut(BaseModel):
 
 class Events(BaseModel):
     version: int
-    snapshot: dict[str, Any]
+    snapshot: OrderOut
     events: list[EventOut]
 
 
@@ -124,9 +138,15 @@ class ConfirmIn(Strict):
     evidence: StrictStr = Field(max_length=100)
 
 
-class Confirmed(BaseModel):
+class Confirmed(OrderOut):
     confirmation_id: str
-    status: Literal["applied", "held"]
+
+
+class Held(BaseModel):
+    """Above the limit: nothing is paid until another person agrees."""
+
+    confirmation_id: str
+    status: Literal["held"]
 
 
 class CancelIn(Strict):

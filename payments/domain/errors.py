@@ -1,4 +1,7 @@
-"""What can be wrong with a request. Each carries a stable `code`; `api/problems.py` gives it a status."""
+"""What can be wrong with a request.
+
+Each carries a stable `code`; `api/problems.py` gives it a status.
+"""
 
 from __future__ import annotations
 

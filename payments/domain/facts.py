@@ -1,4 +1,7 @@
-"""What has happened, told once per version of its topic. The outbox holds these, the sockets tell them."""
+"""What has happened, told once per version of its topic.
+
+The outbox holds these, the sockets tell them.
+"""
 
 from __future__ import annotations
 

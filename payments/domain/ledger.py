@@ -55,7 +55,7 @@ def posting(cause: str, currency: str, *legs: tuple[str, int]) -> Posting:
 
 
 def received(cause: str, rail: str, money: Money, due: int) -> Posting:
-    """Money for an order: what was due is revenue, the rest is held until somebody says whose it is."""
+    """Money for an order: what was due is revenue, the rest is held."""
     earned = min(money.amount, max(due, 0))
     return posting(
         cause,
@@ -86,7 +86,7 @@ RECIPES: dict[Recipe, Callable[[str, str, Money, int], Posting]] = {
 
 
 def refund_promised(cause: str, money: Money, from_suspense: int) -> Posting:
-    """A refund is owed from the moment it is asked for: from what was held first, then from revenue."""
+    """A refund is owed once it is asked for: from what was held first, then from revenue."""
     return posting(
         cause,
         money.currency,

@@ -15,14 +15,17 @@ from iso4217 import Currency
 from payments.domain.errors import InvalidAmount, UnknownCurrency
 
 MAX_AMOUNT = 999_999_999_999
-"""The largest amount of one order, in minor units: room for any sale, far from any integer's end."""
+"""The largest amount of one order, in minor units; far from any integer's end."""
 
 _MAJOR = re.compile(r"(\d{1,15})(?:\.(\d{1,4}))?", re.ASCII)
 
 
 @cache
 def exponent(currency: str) -> int:
-    """How many digits the minor unit of `currency` has. Raises UnknownCurrency, also for gold and tests."""
+    """How many digits the minor unit of `currency` has.
+
+    Raises UnknownCurrency, also for gold and tests.
+    """
     try:
         digits = Currency(currency).exponent
     except ValueError:
@@ -46,7 +49,10 @@ class Money:
 
 
 def price(amount: object, currency: object) -> Money:
-    """What an order may cost: a positive whole number within reason. Raises InvalidAmount, UnknownCurrency."""
+    """What an order may cost: a positive whole number within reason.
+
+    Raises InvalidAmount, UnknownCurrency.
+    """
     if not isinstance(currency, str):
         raise UnknownCurrency("The currency is a three-letter code.", field="currency")
     exponent(currency)
@@ -58,7 +64,7 @@ def price(amount: object, currency: object) -> Money:
 
 
 def from_major(text: str, currency: str) -> Money:
-    """The price a person typed, `12.50` or `1 250 000`, with no more decimals than the currency has.
+    """The price a person typed, `12.50` or `1 250 000`, with the currency's decimals at most.
 
     Raises InvalidAmount where the decimals do not fit: a rounded price is a wrong price.
     """

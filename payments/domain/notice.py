@@ -10,12 +10,12 @@ from payments.domain.states import Kind
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One verified statement. `event_id` is unique per provider: the same id twice is the same event.
+    """One verified statement; the same `event_id` of a provider twice is the same event.
 
     `reference` is ours, `transaction_id` the provider's, `order_id` is named where the rail knows
     orders instead of attempts. `amount` is in minor units of `currency`; a rail that names no
-    currency means the order's. `any_amount` says that the payer sets the amount on this rail. `signed` is
-    the content under the signature where that is not the whole body.
+    currency means the order's. `any_amount` says that the payer sets the amount on this rail.
+    `signed` is the content under the signature where that is not the whole body.
     """
 
     provider: str
@@ -33,7 +33,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class RawCallback:
-    """The bytes as they came, kept for staff and for the rebuild. `source`: callback, fetch or staff."""
+    """The bytes as they came, kept for staff and for the rebuild.
+
+    `source`: callback, fetch or staff.
+    """
 
     provider: str
     source: str

@@ -12,7 +12,10 @@ from payments.domain.states import OPEN, UNSETTLED, Kind, OrderStatus, PaymentSt
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Amounts in minor units of `currency`. `amount_excess` is the part of `amount_paid` held in suspense."""
+    """Amounts in minor units of `currency`.
+
+    `amount_excess` is the part of `amount_paid` held in suspense.
+    """
 
     id: str
     status: OrderStatus

@@ -17,7 +17,7 @@ def iso(moment: datetime | None) -> str | None:
 
 
 def display(order: Order, last: Payment | None) -> str:
-    """The word of `data-status`: the order's status, or `failed` where the customer may try again."""
+    """The word of `data-status`: the order's status, or `failed` where one may try again."""
     if order.status is OrderStatus.PENDING and last and last.status is PaymentStatus.FAILED:
         return "failed"
     return order.status.value

@@ -1,1 +1,1 @@
-"""What all blueprints share, so that they need not know each other: who asks, errors, words, limits."""
+"""What all blueprints share: who asks, words, errors, limits. They do not know each other."""

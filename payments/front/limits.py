@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Flask, Response, make_response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from payments.domain.errors import PaychimeError
-from payments.front.request import house, identity, refuse_foreign_write
+from payments.domain.errors import InvalidInput, NotFound, PaychimeError, UnsupportedMediaType
+from payments.domain.strict_json import parse_object
+from payments.front.request import for_programs, house, identity, refuse_foreign_write
 
 SIGN_IN = "10/minute"
-PROVIDERS_OWN = "/api/v1/payment/momo/callback"
-"""Under `/api/`, but a provider's: it signs what it sends and has no Origin."""
+PROVE_THEMSELVES = frozenset({"/api/v1/payment/momo/callback", "/api/v1/auth/token"})
+"""Under `/api/`, but resting on no cookie: a provider signs, a person gives the password."""
 
 
 def limit(app: Flask, api: Blueprint, api_rate: int) -> None:
     """`api_rate` a second by key or person, sign-in ten a minute. Staff and callbacks go free."""
+    app.before_request(refuse_unreadable)
     limiter = Limiter(_caller, app=app, storage_uri="memory://")
     limiter.limit(f"{api_rate}/second", exempt_when=_is_staff)(api)
     for view in ("web.login", "api.token"):
-        by_account = limiter.limit(SIGN_IN, key_func=_account, methods=["POST"])
-        by_address = limiter.limit(SIGN_IN, key_func=get_remote_address, methods=["POST"])
-        app.view_functions[view] = by_address(by_account(app.view_functions[view]))
+        sign_in: Any = app.view_functions[view]
+        for counted in (_account, get_remote_address):
+            sign_in = limiter.limit(SIGN_IN, key_func=counted, methods=["POST"])(sign_in)
+        app.view_functions[view] = sign_in
     app.before_request(guard_api)
     app.after_request(allow_listed_origins)
 
@@ -31,7 +37,7 @@ def _caller() -> str:
         who = identity()
     except PaychimeError:
         return get_remote_address()
-    return who.actor if who.kind in {"key", "person"} else get_remote_address()
+    return who.caller if who.kind in {"key", "person"} else get_remote_address()
 
 
 def _is_staff() -> bool:
@@ -42,14 +48,32 @@ def _is_staff() -> bool:
 
 
 def _account() -> str:
-    body = request.get_json(silent=True) if request.is_json else request.form
-    email = body.get("email") if hasattr(body, "get") else None
-    return f"account:{email.strip().lower()[:254]}" if isinstance(email, str) else "account:"
+    """The account that is tried; where none is named, nobody's is held up."""
+    body: Mapping[str, Any] = request.form
+    if request.is_json:
+        try:
+            body = parse_object(request.get_data())
+        except ValueError:
+            body = {}
+    email = body.get("email")
+    return f"account:{email.strip().lower()[:254]}" if isinstance(email, str) else _caller()
+
+
+def refuse_unreadable() -> None:
+    """NUL is in no address and no form of ours, and PostgreSQL keeps none; nothing is unpacked."""
+    if "\x00" in request.path:
+        raise NotFound
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body as it is, not compressed.")
+    # What programs send is read later, as bytes: a provider signed those.
+    typed = request.args if for_programs() else request.values
+    if any("\x00" in text for texts in typed.listvalues() for text in texts):
+        raise InvalidInput("There is a NUL in it.", code="malformed")
 
 
 def guard_api() -> Response | None:
-    """Preflights are answered; a write that rests on a cookie alone needs an Origin that is ours."""
-    if not request.path.startswith("/api/") or request.path == PROVIDERS_OWN:
+    """Answers preflights; a write that rests on a cookie alone needs an Origin of ours."""
+    if not request.path.startswith("/api/") or request.path in PROVE_THEMSELVES:
         return None
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return make_response("", 204)

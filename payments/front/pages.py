@@ -1,4 +1,4 @@
-"""How every page looks and behaves: its language, money and times, and the headers that guard it."""
+"""Every page's language, its money and times, and the headers that guard it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refusal or a fault looks like: problem+json for programs, a page of the house for people."""
+"""A refusal or a fault: problem+json for programs, a page of the house for people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from payments.domain.errors import BadCallback, PaychimeError
 from payments.front.problems import problem, problem_of, status_of
+from payments.front.request import for_programs
 from payments.services.access import NOBODY
 from payments.store.db import Busy
 
@@ -32,12 +34,8 @@ def explain(app: Flask) -> None:
     app.register_error_handler(Exception, _crashed)
 
 
-def _for_programs() -> bool:
-    return request.path.startswith(("/api/", "/callbacks/", "/webhook/"))
-
-
 def _refused(error: Exception) -> Response:
-    if _for_programs():
+    if for_programs():
         return problem_of(error)
     return _page(status_of(error), error.message if isinstance(error, PaychimeError) else None)
 
@@ -46,7 +44,7 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     status = error.code or 500
-    if _for_programs():
+    if for_programs():
         code = HTTPStatus(status).phrase.lower().replace(" ", "_")
         answer = problem(status, code, str(error.description or ""))
     else:
@@ -54,14 +52,14 @@ def _http_error(error: HTTPException) -> Response:
     for name, value in error.get_headers():
         if name.lower() in {"retry-after", "allow"}:
             answer.headers[name] = value
-    if status == 429:
-        answer.headers.setdefault("Retry-After", "1" if request.path.startswith("/api/") else "60")
+    if isinstance(error, RateLimitExceeded):
+        answer.headers["Retry-After"] = str(error.limit.limit.get_expiry())
     return answer
 
 
 def _database_away(error: Exception) -> Response:
     log.error("database away", error=type(error).__name__)
-    if _for_programs():
+    if for_programs():
         return problem(503, "database_away", "The database is away; try again.")
     return _page(503)
 
@@ -70,7 +68,7 @@ def _crashed(error: Exception) -> Response:
     """A fault of ours: words and a reference for people, the trace in the log alone."""
     reference = secrets.token_hex(6)
     log.exception("crashed", reference=reference, path=request.path)
-    if _for_programs():
+    if for_programs():
         return problem(500, "internal", f"Something broke here. Reference: {reference}")
     return _page(500, reference=reference)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Request, Response, current_app, g, request
 from flask_login import UserMixin, current_user
 
-from payments.domain.errors import Forbidden
+from payments.domain.errors import Forbidden, Unauthenticated
 from payments.domain.ports import Queue
 from payments.providers.registry import Rails
 from payments.services.access import NOBODY, Identity, Tokens
@@ -53,7 +53,7 @@ def house() -> House:
     return built
 
 
-class LoggedIn(UserMixin):
+class LoggedIn(UserMixin):  # type: ignore[misc]  # published without types
     """A person by the login cookie. Its id holds the epoch: ending all logins is one increment."""
 
     def __init__(self, user: people.User) -> None:
@@ -107,6 +107,13 @@ def identity() -> Identity:
     return found
 
 
+def somebody() -> Identity:
+    """Who asks, for calls that nobody may make. Raises Unauthenticated."""
+    if identity().nobody:
+        raise Unauthenticated("Say who you are first.")
+    return identity()
+
+
 def identity_by_cookie(asked: Request) -> Identity:
     orders = frozenset(browser_orders(asked))
     if current_user and current_user.is_authenticated:
@@ -128,9 +135,16 @@ def own_origins() -> set[str]:
     return origins
 
 
+def for_programs() -> bool:
+    """Whether a program asked, and is to be answered in problems instead of pages."""
+    return request.path.startswith(("/api/", "/callbacks/", "/webhook/"))
+
+
 def refuse_foreign_write() -> None:
     """A write that rests on a cookie alone must come from our pages or a listed frontend."""
     if request.method in {"GET", "HEAD", "OPTIONS"} or bearer(request):
+        return
+    if identity_by_cookie(request).nobody:
         return
     if request.headers.get("Origin", "").lower() not in own_origins():
         raise Forbidden("This request does not come from one of our pages.")

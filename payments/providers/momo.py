@@ -73,7 +73,10 @@ REFUSED = {
     1081: "refund_rejected",
     1088: "refund_not_possible",
 }
-"""Codes after which the same request would be refused again. 10, 11, 13, 1080 may pass or be mended."""
+"""Codes after which the same request would be refused again.
+
+10, 11, 13, 1080 may pass or be mended.
+"""
 
 
 class Momo:

@@ -1,4 +1,4 @@
-"""What several providers' callbacks share: bounded JSON, and comparison that takes the same time."""
+"""What callbacks share: bounded JSON, and comparison that takes the same time."""
 
 from __future__ import annotations
 

@@ -1,22 +1,26 @@
-"""The loops of a server process: relay, consumer and patrol. They outlive every error."""
+"""The loops of a server process, one for each thing that goes on by itself. They outlive errors."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from threading import Event
-from typing import Any
 
 import structlog
 from flask import Flask
 
 from payments.domain.facts import Fact
 from payments.domain.ports import Queue
+from payments.providers.registry import Rails
 from payments.realtime.engine import Engine
 from payments.realtime.handlers import Realtime
 from payments.realtime.patrol import ROUND_SECONDS, go_round
 from payments.realtime.server import Sockets
+from payments.services.expire import expire_once
+from payments.services.reconcile import reconcile_once
 from payments.services.relay import Relay
+from payments.store.db import now
 
 log = structlog.get_logger()
 
@@ -24,6 +28,8 @@ READ_SECONDS = 0.5
 TRIES = 8
 PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+EXPIRY_SECONDS = 1.0
+QUESTION_SECONDS = 2.0
 
 
 class Consumer:
@@ -48,37 +54,50 @@ class Consumer:
 
 
 class Background:
-    def __init__(self, app: Flask, socketio: Sockets, queue: Queue) -> None:
+    def __init__(self, app: Flask, socketio: Sockets, queue: Queue, rails: Rails) -> None:
         realtime: Realtime = app.extensions["realtime"]
         self._app = app
         self._socketio = socketio
         self._relay = Relay(queue)
         self._consumer = Consumer(queue, realtime.engine)
         self._stopping = Event()
-        self._tasks: list[Any] = []
+        self._running = 0
         self._steps: dict[str, Callable[[], None]] = {
             "relay": self._relay.step,
             "consumer": self._consumer.step,
-            "patrol": lambda: self._patrol(realtime),
+            "patrol": self._every(ROUND_SECONDS, lambda: go_round(realtime)),
+            "expiry": self._every(EXPIRY_SECONDS, lambda: expire_once(now())),
+            "questions": self._every(QUESTION_SECONDS, lambda: reconcile_once(rails, now())),
         }
 
     def start(self) -> None:
         self._relay.start()
         for name, step in self._steps.items():
-            self._tasks.append(self._socketio.start_background_task(self._loop, name, step))
+            self._running += 1
+            self._socketio.start_background_task(self._loop, name, step)
 
-    def stop(self) -> None:
-        """Each loop ends with its present step."""
+    def stop(self, seconds: float) -> None:
+        """Each loop ends with its present step; one that waits for a provider is not waited for."""
         self._stopping.set()
         self._relay.stop()
-        for task in self._tasks:
-            task.join()
+        deadline = time.monotonic() + seconds
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.02)
 
-    def _patrol(self, realtime: Realtime) -> None:
-        if not self._stopping.wait(ROUND_SECONDS):
-            go_round(realtime)
+    def _every(self, seconds: float, work: Callable[[], object]) -> Callable[[], None]:
+        def step() -> None:
+            if not self._stopping.wait(seconds):
+                work()
+
+        return step
 
     def _loop(self, name: str, step: Callable[[], None]) -> None:
+        try:
+            self._repeat(name, step)
+        finally:
+            self._running -= 1
+
+    def _repeat(self, name: str, step: Callable[[], None]) -> None:
         pause = PAUSE_SECONDS
         while not self._stopping.is_set():
             try:
@@ -91,8 +110,8 @@ class Background:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-def start_background(app: Flask, socketio: Sockets, queue: Queue) -> Background:
-    """Called by the server after it listens, never by commands; `stop()` ends what it began."""
-    background = Background(app, socketio, queue)
+def start_background(app: Flask, socketio: Sockets, queue: Queue, rails: Rails) -> Background:
+    """Called by the server after it listens, never by commands; `stop` ends what it began."""
+    background = Background(app, socketio, queue, rails)
     background.start()
     return background

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import jwt
 from itsdangerous import BadSignature, URLSafeSerializer
+from jwt.types import Options
 
 from payments.domain.errors import Forbidden, NotFound, Unauthenticated
 from payments.domain.order import Order
@@ -34,7 +36,10 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "key": frozenset({"order.see", "order.create", "order.cancel", "order.refund"}),
 }
-"""What each role may do, the shop's API key among them. A role is never asked for by name elsewhere."""
+"""What each role may do, the shop's API key among them.
+
+A role is never asked for by name elsewhere.
+"""
 
 TOKEN_LIFE = timedelta(hours=12)
 LINK_LIFE_AFTER_END = timedelta(days=30)
@@ -47,6 +52,7 @@ class Identity:
 
     kind: str = "nobody"
     user: people.User | None = None
+    key_id: str | None = None
     key_name: str | None = None
     order_ids: frozenset[str] = field(default_factory=frozenset)
 
@@ -69,6 +75,11 @@ class Identity:
             return f"user:{self.user.id}"
         return f"key:{self.key_name}" if self.kind == "key" else "customer"
 
+    @property
+    def caller(self) -> str:
+        """Whose limits and Idempotency-Keys count: two keys may have one name."""
+        return f"key:{self.key_id}" if self.key_id else self.actor
+
     def may(self, permission: str) -> bool:
         return permission in PERMISSIONS.get(self.role or "", frozenset())
 
@@ -80,7 +91,7 @@ def demand(identity: Identity, permission: str) -> None:
     """Raises Unauthenticated for nobody, Forbidden for somebody without the right."""
     if identity.may(permission):
         return
-    if identity.nobody or identity.kind in {"browser", "watch"}:
+    if identity.kind in {"nobody", "browser"}:
         raise Unauthenticated("Say who you are first.")
     raise Forbidden("You do not have the right to do this.")
 
@@ -100,11 +111,19 @@ def may_see_order(identity: Identity, order_id: str) -> bool:
     return order is not None and may_see(identity, order)
 
 
-def order_for(identity: Identity, order_id: str) -> Order:
-    """The order, if it is the asker's. Raises NotFound in the same words for both refusals."""
+def order_seen_by(identity: Identity, order_id: str) -> Order:
+    """The order, to look at. Raises NotFound in the same words for "not yours" and "no such"."""
     order = orders.find(order_id)
     if order is None or not may_see(identity, order):
         raise NotFound
+    return order
+
+
+def order_for(identity: Identity, order_id: str) -> Order:
+    """The order, to act on: whoever holds only a watch token looks on."""
+    order = order_seen_by(identity, order_id)
+    if identity.kind == "watch":
+        raise Forbidden("A watch token only watches.")
     return order
 
 
@@ -142,11 +161,14 @@ class Tokens:
             return None
 
     def identify(self, token: str) -> Identity:
-        """The bearer of a token of any kind. Raises Unauthenticated where it is wrong or has run out."""
+        """The bearer of a token of any kind.
+
+        Raises Unauthenticated where it is wrong or has run out.
+        """
         if token.startswith(KEY_PREFIX):
             key = people.find_key(token)
             if key:
-                return Identity("key", key_name=key[1])
+                return Identity("key", key_id=key[0], key_name=key[1])
         elif token.startswith("wt_"):
             order_id = self.read("watch", token[3:])
             if isinstance(order_id, str):
@@ -156,22 +178,19 @@ class Tokens:
         raise Unauthenticated("This token is wrong or has run out.")
 
     def _claims(self, token: str) -> dict[str, Any] | None:
+        # `iat` is not ours to judge: the clock of the shop's backend may be a little ahead.
+        options: Options = {"require": ["sub", "exp"], "verify_iat": False}
         for secret in self._jwt_secrets:
-            try:
-                return dict(
-                    jwt.decode(
-                        token, secret, algorithms=["HS256"], options={"require": ["sub", "exp"]}
-                    )
-                )
-            except jwt.PyJWTError:
-                continue
+            # An `exp` of 1e999 is infinite to Python's JSON, and no whole number.
+            with suppress(jwt.PyJWTError, OverflowError):
+                return dict(jwt.decode(token, secret, algorithms=["HS256"], options=options))
         return None
 
 
 def _person_of(claims: dict[str, Any]) -> people.User:
-    """The user a token names; one that the shop's backend knows and we do not becomes a customer."""
+    """The user a token names; one that only the shop's backend knows becomes a customer."""
     user_id = claims["sub"]
-    if not 0 < len(user_id) <= 64:
+    if not 0 < len(user_id) <= 64 or not user_id.isprintable():
         raise Unauthenticated("This token is wrong or has run out.")
     user = people.find(user_id)
     if user is None:
@@ -184,14 +203,14 @@ def _person_of(claims: dict[str, Any]) -> people.User:
 def _welcome(user_id: str, claims: dict[str, Any]) -> people.User | None:
     def claim(name: str, longest: int) -> str | None:
         value = claims.get(name)
-        return value[:longest] if isinstance(value, str) and value else None
+        kept = isinstance(value, str) and value.isprintable() and value.strip()
+        return kept[:longest] if kept else None
 
     def first_use() -> people.User | None:
         # An e-mail that is another person's is left to that person.
-        email, locale = claim("email", 254), claim("locale", 16)
-        about = {"name": claim("name", 200), "locale": locale}
-        if not people.add(user_id, email=email, **about):
-            people.add(user_id, **about)
+        email, name, locale = claim("email", 254), claim("name", 200), claim("locale", 16)
+        if not people.add(user_id, email=email, name=name, locale=locale):
+            people.add(user_id, name=name, locale=locale)
         return people.find(user_id)
 
     end_read()

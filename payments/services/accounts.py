@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -19,8 +20,6 @@ from payments.store.db import end_read, in_transaction
 ROLES = tuple(role for role in PERMISSIONS if role != "key")
 
 _HASHER = PasswordHasher()
-_NOBODYS = _HASHER.hash(secrets.token_hex(8))
-"""Compared with where there is no such account, so that both refusals take the same time."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
 
@@ -30,15 +29,21 @@ def sign_in(offload: Callable[..., Any], email: str, password: str) -> people.Us
     user = people.find_email(email[:254]) if "\x00" not in email else None
     end_read()
     stored = user.password_hash if user and user.password_hash else None
-    right = offload(_matches, stored or _NOBODYS, password[:1000])
+    right = offload(_matches, stored, password[:1000])
     if user is None or stored is None or not right or user.disabled_at is not None:
         raise Unauthenticated("The e-mail or the password is wrong.")
     return user
 
 
-def _matches(stored: str, password: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """Compared with where there is no such account, so that both refusals take the same time."""
+    return _HASHER.hash(secrets.token_hex(8))
+
+
+def _matches(stored: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(stored, password)
+        return _HASHER.verify(stored or _nobodys(), password) and stored is not None
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 

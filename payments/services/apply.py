@@ -28,7 +28,7 @@ STAFF = "manual"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one notice: `applied`, `duplicate`, `conflict` or `parked` (with the reason)."""
+    """What became of one notice: `applied`, `duplicate`, `conflict` or `parked`, and why."""
 
     word: str
     reason: str | None = None
@@ -65,7 +65,10 @@ def _park(entry: int, notice: Notice, fault: Unapplicable) -> Verdict:
 
 
 def _known(notice: Notice, raw: RawCallback) -> Verdict:
-    """The event is here already. The first wins; other words under the same id are kept and flagged."""
+    """The event is here already.
+
+    The first wins; other words under the same id are kept and flagged.
+    """
     first = inbox.find_event(notice.provider, notice.event_id)
     digest = inbox.digest(notice, raw)
     if first is None or {first.source, raw.source} != {"callback"} or first.digest == digest:
@@ -103,7 +106,7 @@ def settle(notice: Notice, actor: str | None = None) -> Payment:
 
 
 def _locate(notice: Notice) -> tuple[Order, Payment | None]:
-    """The order, locked first (everybody locks in this order), and its attempt as it is under the lock."""
+    """The order, which everybody locks first, and its attempt as it is under the lock."""
     payment = payments.find(notice.reference) if notice.reference else None
     if payment is None and notice.transaction_id:
         payment = payments.find_transaction(notice.provider, notice.transaction_id)
@@ -134,7 +137,7 @@ def _money(notice: Notice, order: Order, payment: Payment | None) -> Money | Non
 
 
 def _attempt_made_by(notice: Notice, order: Order, money: Money | None) -> Payment:
-    """Money may come for an order that nobody had begun to pay on this rail: it makes its attempt."""
+    """Money may come where nobody had begun to pay on this rail: it makes its attempt."""
     if not notice.any_amount:
         raise Unapplicable("unknown_payment")
     if money is None:
@@ -199,7 +202,7 @@ def _corroborate(notice: Notice, payment: Payment, money: Money) -> Payment:
 
 
 def confirmed_by_hand(order: Order, amount: int, event_id: str) -> Notice:
-    """Staff's word as a notice: about the last attempt where that can still succeed, else a new one."""
+    """Staff's word as a notice: of the last attempt if it can still succeed, else of a new one."""
     last = payments.last_of(order.id)
     fits = last is not None and (last.status, Kind.CONFIRMED) in TRANSITIONS
     notice = Notice(

@@ -92,7 +92,7 @@ def start_payment(
     *,
     again: bool = True,
 ) -> Payment:
-    """Begins an attempt and asks the provider to take it; `again` False returns one that waits already.
+    """Begins an attempt and asks the provider to take it; `again` False returns one that waits.
 
     Raises InvalidInput for a rail or an amount that cannot be, Conflict where the order cannot be
     paid now, ProviderRefused and ProviderUnavailable: then the attempt has failed, the order not.

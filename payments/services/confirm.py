@@ -1,4 +1,4 @@
-"""Staff confirm money they have seen: with a reason, with evidence, and above a limit by two people."""
+"""Staff confirm money they have seen: with reason and evidence, above a limit by two people."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ BATCH = 200
 
 
 def expire_once(at: datetime) -> int:
-    """How many orders this round ended; one transaction each, so that one stuck order stops no other."""
+    """How many orders this round ended; in a transaction each: a stuck one stops no other."""
     overdue = orders.overdue(at, BATCH)
     end_read()
     return sum(_expire(order_id, at) for order_id in overdue)

@@ -1,4 +1,4 @@
-"""Moves an order or an attempt along `TRANSITIONS`, with its posting and its fact, inside a transaction."""
+"""Moves an order or an attempt along `TRANSITIONS`, with posting and fact, in a transaction."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def move_order(order: Order, kind: Kind, payment: Payment | None = None, **chang
 
 
 def receive(order: Order, payment: Payment, amount: int, rail: str) -> Order:
-    """Books `amount` minor units that came through `payment`, and moves the order by what was due."""
+    """Books `amount` minor units that came by `payment`, and moves the order by what was due."""
     kind = order.kind_of_receipt(amount)
     move = lookup(order.status, kind)
     due = order.amount - order.amount_paid if move.posting is Recipe.RECEIPT else 0

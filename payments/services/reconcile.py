@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,7 +32,7 @@ def reconcile_once(rails: Rails, at: datetime) -> int:
 
 
 def reconcile_everything(rails: Rails, progress: Callable[[int, int], None]) -> int:
-    """Asks about every unsettled attempt whatever its age, and sends every promised refund again."""
+    """Asks about every unsettled attempt whatever its age, and sends promised refunds again."""
     asked = _ask_all(rails, payments.to_ask(None, 10_000), progress)
     waiting = refunds.requested()
     end_read()
@@ -57,7 +58,12 @@ def _ask(rails: Rails, payment: Payment) -> None:
     except ProviderUnavailable:
         log.warning("provider away", provider=payment.provider, reference=payment.reference)
         return
-    told = [notice for notice in fetched.notices if notice.kind is not Kind.PROCESSING]
+    # An answer is a witness of its own: a callback of the same event may have lied and be parked.
+    told = [
+        replace(notice, event_id=f"asked:{notice.event_id}")
+        for notice in fetched.notices
+        if notice.kind is not Kind.PROCESSING
+    ]
     for verdict in apply(told, RawCallback(payment.provider, "fetch", fetched.body)):
         log.info("asked", reference=payment.reference, verdict=verdict.word, reason=verdict.reason)
 

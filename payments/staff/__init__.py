@@ -1,4 +1,7 @@
-"""The staff's pages: what waits, one order whole, what cannot be matched. The rights are the services'."""
+"""The staff's pages: what waits, one order whole, what cannot be matched.
+
+The rights are the services'.
+"""
 
 from payments.staff import actions, pages
 from payments.staff.blueprint import staff

@@ -1,4 +1,7 @@
-"""The one blueprint of the staff's pages. Whoever is not staff is told to sign in, or nothing at all."""
+"""The one blueprint of the staff's pages.
+
+Whoever is not staff is told to sign in, or nothing at all.
+"""
 
 from __future__ import annotations
 

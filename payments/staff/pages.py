@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import segno
@@ -120,7 +121,7 @@ def order_parts(order: Order) -> dict[str, Any]:
 
 
 def timeline(order: Order) -> list[dict[str, Any]]:
-    """Everything that happened to an order, oldest first, from the inbox, the audit and the screens."""
+    """Everything that happened to an order, oldest first, from the audit and the screens."""
     lines = [
         {
             "at": iso(line.at),
@@ -206,10 +207,8 @@ def callback(callback_id: int) -> str:
     if entry is None:
         abort(404)
     text = entry.body.decode("utf-8", "replace")
-    try:
+    with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        pass
     return render_template(
         "staff/callback.html", callback={**_line(entry), "body": text, "headers": entry.headers}
     )

@@ -24,7 +24,7 @@ class Line(NamedTuple):
 def record(
     actor: str, action: str, order_id: str | None = None, reason: str | None = None, **detail: Any
 ) -> None:
-    """`action` is `noun.verb_in_the_past`, `actor` is `user:<id>`, `key:<name>`, a provider or `system`."""
+    """`action` is `noun.past_tense`; `actor` is `user:<id>`, `key:<name>`, a provider, `system`."""
     db.session.execute(
         insert(audit).values(
             at=now(), actor=actor, action=action, order_id=order_id, reason=reason, detail=detail

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from sqlite3 import OperationalError as SqliteError
 from typing import Any, TypeVar
 
@@ -68,7 +69,7 @@ def engine_options(url: URL) -> dict[str, Any]:
 
 
 def prepare(engine: Engine) -> None:
-    """SQLite: WAL, every commit on disk, foreign keys, and our own BEGIN instead of the driver's."""
+    """SQLite: WAL, every commit on disk, foreign keys, our own BEGIN instead of the driver's."""
     if engine.dialect.name != "sqlite":
         return
 
@@ -76,7 +77,7 @@ def prepare(engine: Engine) -> None:
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}").close())
+            _patiently(partial(connection.execute, f"PRAGMA {pragma}"))
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -85,7 +86,10 @@ def prepare(engine: Engine) -> None:
 
 
 def in_transaction(change: Callable[[], T]) -> T:
-    """Runs `change` in one transaction and commits it. Raises Busy after RETRY_SECONDS of contention."""
+    """Runs `change` in one transaction and commits it.
+
+    Raises Busy after RETRY_SECONDS of contention.
+    """
 
     def once() -> T:
         db.session.rollback()
@@ -126,7 +130,10 @@ _listeners: list[Callable[[], None]] = []
 
 
 def on_commit(listener: Callable[[], None]) -> None:
-    """`listener` is called after every commit of this process. It must be quick and must not raise."""
+    """`listener` is called after every commit of this process.
+
+    It must be quick and must not raise.
+    """
     _listeners.append(listener)
 
 

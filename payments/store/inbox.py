@@ -41,12 +41,15 @@ _COLUMNS = [inbox.c[name] for name in Entry.__dataclass_fields__]
 
 
 def digest(notice: Notice, raw: RawCallback) -> str:
-    """Of what the provider signed, where that is less than the body: the rest is anybody's to change."""
+    """Of what the provider signed, where that is less than the body: the rest is anybody's."""
     return hashlib.sha256(notice.signed or raw.body).hexdigest()
 
 
 def append(notice: Notice, raw: RawCallback, event_id: str | None = None) -> int | None:
-    """The new row's id; None where this event is already here. A second writer waits for the first."""
+    """The new row's id; None where this event is already here.
+
+    A second writer waits for the first.
+    """
     values = {
         "provider": notice.provider,
         "event_id": (event_id or notice.event_id)[:200],

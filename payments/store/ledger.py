@@ -12,7 +12,10 @@ from payments.store.tables import entries, inbox, orders, payments, postings
 
 
 def append(posting: Posting, order_id: str | None) -> None:
-    """Raises IntegrityError where the cause is posted already. `Posting` has proved the zero sum."""
+    """Raises IntegrityError where the cause is posted already.
+
+    `Posting` has proved the zero sum.
+    """
     posting_id = db.session.execute(
         insert(postings)
         .values(cause=posting.cause, order_id=order_id, created_at=now())
@@ -54,7 +57,7 @@ def of_order(order_id: str) -> list[tuple[str, str, str, int]]:
 
 
 def faults() -> Iterator[str]:
-    """Every way in which the stored figures contradict each other, in words; nothing where all is well."""
+    """Every contradiction between stored figures, in words; nothing where all is well."""
     unbalanced = db.session.execute(
         select(postings.c.cause, entries.c.currency, func.sum(entries.c.amount))
         .join(entries, entries.c.posting_id == postings.c.id)
@@ -76,7 +79,7 @@ def faults() -> Iterator[str]:
 
 
 def _uncaused() -> Iterator[str]:
-    """A receipt has an attempt that succeeded with exactly that amount, and each such attempt a receipt."""
+    """A receipt has an attempt that succeeded with its amount, and such an attempt a receipt."""
     cause = literal("receipt:") + payments.c.reference
     debited = (
         select(postings.c.cause, func.sum(entries.c.amount).label("amount"))

@@ -40,7 +40,10 @@ def find(order_id: str) -> Order | None:
 
 
 def lock(order_id: str) -> Order | None:
-    """The order, held until the commit. SQLite has no row locks: its writers already stand in line."""
+    """The order, held until the commit.
+
+    SQLite has no row locks: its writers already stand in line.
+    """
     row = db.session.execute(
         select(*_COLUMNS).where(orders.c.id == order_id).with_for_update()
     ).one_or_none()
@@ -63,7 +66,10 @@ def move(order: Order, **changes: Any) -> Order:
 
 
 def overdue(at: datetime, limit: int) -> Sequence[str]:
-    """Open orders whose time has run out. Late money opens an order again for good: it is left alone."""
+    """Open orders whose time has run out.
+
+    Late money opens an order again for good: it is left alone.
+    """
     return (
         db.session.execute(
             select(orders.c.id)

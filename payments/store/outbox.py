@@ -1,4 +1,4 @@
-"""Facts that are committed and have still to be told; written in the transaction that made them true."""
+"""Facts still to be told, written in the transaction that made them true."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def move(payment: Payment, **changes: Any) -> Payment:
 
 
 def to_ask(at: datetime | None, limit: int) -> Sequence[Payment]:
-    """Unsettled attempts whose provider is to be asked by now, or all of them where `at` is None."""
+    """Unsettled attempts whose provider is to be asked by now; all where `at` is None."""
     query = select(*_COLUMNS).where(payments.c.status.in_([s.value for s in UNSETTLED]))
     if at is not None:
         query = query.where(payments.c.ask_at <= at)

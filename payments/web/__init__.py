@@ -1,4 +1,7 @@
-"""The customers' pages and the providers' callbacks: parse, call one service, render. Never emits."""
+"""The customers' pages and the providers' callbacks: parse, call one service, render.
+
+Never emits.
+"""
 
 from payments.web import callbacks, checkout, health, home, login
 from payments.web.blueprint import web

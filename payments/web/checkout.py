@@ -45,7 +45,8 @@ def parts(order: Order) -> dict[str, Any]:
 
 
 def _way_hint(key: str) -> str:
-    return {"momo": _("Scan with the MoMo app, or open it on this phone")}.get(key, "")
+    hints = {"momo": _("Scan with the MoMo app, or open it on this phone")}
+    return str(hints.get(key, ""))
 
 
 @web.get("/checkout/<order_id>")
@@ -65,14 +66,8 @@ def _enter(order_id: str, link: str) -> BaseResponse:
         abort(404)
     if not link_is_open(order):
         abort(410)
-    asked = {name: value for name in ("lang",) if (value := request.args.get(name))}
-    return remember_order(
-        _plain(redirect(url_for("web.checkout", order_id=order_id, **asked))), order_id
-    )
-
-
-def _plain(response: BaseResponse) -> Response:
-    return make_response(response)
+    clean = url_for("web.checkout", order_id=order_id, lang=request.args.get("lang"))
+    return remember_order(make_response(redirect(clean)), order_id)
 
 
 @web.get("/checkout/<order_id>/fragment")
@@ -106,7 +101,10 @@ def pay(order_id: str) -> BaseResponse | tuple[str, int]:
 
 @web.get("/checkout/<order_id>/return")
 def come_back(order_id: str) -> BaseResponse:
-    """Where providers send the browser. What they append is the browser's word, and is not believed."""
+    """Where providers send the browser.
+
+    What they append is the browser's word, and is not believed.
+    """
     return redirect(url_for("web.checkout", order_id=order_id, returned=1), 303)
 
 

@@ -37,7 +37,7 @@ def logout() -> BaseResponse:
 
 
 def _inside(path: str) -> str | None:
-    """Only a path of ours: `//host`, backslashes and control characters lead elsewhere in browsers."""
+    """Only a path of ours: `//host`, backslashes, control characters lead elsewhere in browsers."""
     if not path.startswith("/") or path.startswith(("//", "/\\")) or not path.isprintable():
         return None
     return None if "\\" in path else path

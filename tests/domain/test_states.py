@@ -1,4 +1,4 @@
-"""`TRANSITIONS` is whole: every cell is either a move or impossible, and promises hold over all of it."""
+"""`TRANSITIONS` is whole: a cell is a move or impossible, and promises hold over all of it."""
 
 from __future__ import annotations
 
@@ -77,6 +77,4 @@ def test_an_unsettled_attempt_ends_with_its_order() -> None:
 
 def test_facts_are_named_in_the_past_tense() -> None:
     assert {fact.split(".")[0] for fact in FACTS} == {"order", "payment"}
-    assert all(
-        fact.endswith(("ed", "paid", "held")) and fact.count(".") == 1 for fact in FACTS
-    )
+    assert all(fact.endswith(("ed", "paid", "held")) and fact.count(".") == 1 for fact in FACTS)

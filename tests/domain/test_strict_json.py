@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,5 @@ def test_nonsense_eight_times_as_long_costs_about_eight_times_as_much(unit: byte
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
-    try:
+    with suppress(NotSane):
         assert isinstance(parse_object(body), dict)
-    except NotSane:
-        pass

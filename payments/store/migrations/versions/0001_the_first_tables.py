@@ -115,7 +115,8 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("status <> 'paid' OR amount_paid >= amount", name="ck_orders_paid"),
         sa.CheckConstraint(
-            "status IN ('pending', 'partially_paid', 'paid', 'expired', 'cancelled', 'refunded', 'partially_refunded')",
+            "status IN ('pending', 'partially_paid', 'paid', 'expired', 'cancelled', "
+            "'refunded', 'partially_refunded')",
             name="ck_orders_status",
         ),
         sa.CheckConstraint("amount > 0", name="ck_orders_amount"),

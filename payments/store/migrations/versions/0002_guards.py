@@ -1,7 +1,7 @@
 """The ledger, its postings and the audit are append-only; on PostgreSQL a posting must sum to zero.
 
-The zero sum is checked at commit by a deferred constraint trigger. SQLite has none that wait for the
-commit: there `domain.ledger.Posting` proves it before, and `flask ledger verify` after.
+The zero sum is checked at commit by a deferred constraint trigger. SQLite has none that wait
+for the commit: there `domain.ledger.Posting` proves it before, and `flask ledger verify` after.
 """
 
 from __future__ import annotations
