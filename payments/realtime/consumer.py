@@ -61,7 +61,7 @@ class Background:
         self._relay = Relay(queue)
         self._consumer = Consumer(queue, realtime.engine)
         self._stopping = Event()
-        self._running = 0
+        self._running: set[str] = set()
         self._steps: dict[str, Callable[[], None]] = {
             "relay": self._relay.step,
             "consumer": self._consumer.step,
@@ -73,7 +73,7 @@ class Background:
     def start(self) -> None:
         self._relay.start()
         for name, step in self._steps.items():
-            self._running += 1
+            self._running.add(name)
             self._socketio.start_background_task(self._loop, name, step)
 
     def stop(self, seconds: float) -> None:
@@ -95,7 +95,7 @@ class Background:
         try:
             self._repeat(name, step)
         finally:
-            self._running -= 1
+            self._running.discard(name)
 
     def _repeat(self, name: str, step: Callable[[], None]) -> None:
         pause = PAUSE_SECONDS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import ColumnElement, Subquery, func, insert, literal, select
 
-from payments.domain.ledger import Posting
+from payments.domain.ledger import REFUNDS_DUE, SUSPENSE, Posting
 from payments.store.db import db, now
 from payments.store.tables import entries, inbox, orders, payments, postings
 
@@ -75,7 +75,9 @@ def faults() -> Iterator[str]:
     for (cause,) in legless:
         yield f"posting {cause}: it has fewer than two legs"
     yield from _uncaused()
-    yield from _orders_that_differ()
+    yield from _orders_that_differ("paid", orders.c.amount_paid, _received())
+    yield from _orders_that_differ("refunded", orders.c.amount_refunded, _refunded())
+    yield from _orders_that_differ("held as excess", orders.c.amount_excess, _held())
 
 
 def _uncaused() -> Iterator[str]:
@@ -109,15 +111,42 @@ def _uncaused() -> Iterator[str]:
         yield f"callback {event}: applied, but to no payment"
 
 
-def _orders_that_differ() -> Iterator[str]:
-    received = (
+def _orders_that_differ(what: str, figure: ColumnElement[int], sums: Subquery) -> Iterator[str]:
+    """An order's own figure beside the sum of what it is made of."""
+    total = func.coalesce(sums.c.amount, 0)
+    for order_id, says, found in db.session.execute(
+        select(orders.c.id, figure, total)
+        .outerjoin(sums, sums.c.order_id == orders.c.id)
+        .where(figure != total)
+    ):
+        yield f"order {order_id}: says {says} {what}, its parts sum to {found}"
+
+
+def _received() -> Subquery:
+    return (
         select(payments.c.order_id, func.sum(payments.c.amount_received).label("amount"))
         .group_by(payments.c.order_id)
         .subquery()
     )
-    for order_id, paid, amount in db.session.execute(
-        select(orders.c.id, orders.c.amount_paid, func.coalesce(received.c.amount, 0))
-        .outerjoin(received, received.c.order_id == orders.c.id)
-        .where(orders.c.amount_paid != func.coalesce(received.c.amount, 0))
-    ):
-        yield f"order {order_id}: says {paid} paid, its payments say {amount}"
+
+
+def _refunded() -> Subquery:
+    """By the ledger: what left the debt of refunds for a clearing account."""
+    return (
+        select(postings.c.order_id, func.sum(entries.c.amount).label("amount"))
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .where(postings.c.cause.like("refund-paid:%"), entries.c.account == REFUNDS_DUE)
+        .group_by(postings.c.order_id)
+        .subquery()
+    )
+
+
+def _held() -> Subquery:
+    """By the ledger: what receipts put into suspense."""
+    return (
+        select(postings.c.order_id, func.sum(-entries.c.amount).label("amount"))
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .where(postings.c.cause.like("receipt:%"), entries.c.account == SUSPENSE)
+        .group_by(postings.c.order_id)
+        .subquery()
+    )
