@@ -24,6 +24,8 @@ from payments.store import audit, confirmations, inbox, orders, payments, sighti
 from payments.store.inbox import Entry
 
 LISTED = 60
+KEPT = frozenset({"callback.parked", "callback.conflict"})
+"""Lines whose reason is a code, said in words."""
 
 
 def _seen(version: int, sighting: tuple[int, Any] | None) -> dict[str, Any] | None:
@@ -126,7 +128,7 @@ def timeline(order: Order) -> list[dict[str, Any]]:
         {
             "at": iso(line.at),
             "kind": line.action,
-            "text": line.reason or "",
+            "text": parked_words(line.reason) if line.action in KEPT else line.reason or "",
             "actor": line.actor,
             "callback_id": line.detail.get("entry"),
         }
@@ -163,7 +165,7 @@ def show(order_id: str) -> str:
         "web.checkout", order_id=found.id, access=house().tokens.link(found.id)
     )
     drawn = segno.make(link, error="m", micro=False).svg_inline(
-        scale=6, border=4, dark="#000", light="#fff"
+        border=4, dark="#000", light="#fff", omitsize=True
     )
     (row,) = rows([found])
     # The picture is drawn from a link of ours alone: nothing of a stranger's is in it.

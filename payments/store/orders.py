@@ -14,7 +14,7 @@ from payments.domain.errors import Conflict
 from payments.domain.order import Order
 from payments.domain.states import OPEN, OrderStatus
 from payments.store.db import LostRace, db, savepoint
-from payments.store.tables import orders, payments
+from payments.store.tables import confirmations, orders, payments
 
 _COLUMNS = [orders.c[field.name] for field in fields(Order)]
 
@@ -94,7 +94,7 @@ def page(
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> Sequence[Order]:
-    """Newest first. `search` is an order id, a reference or a provider's transaction id, whole."""
+    """Newest first. `search` is, whole, an order id, a reference, a transaction id or evidence."""
     query = select(*_COLUMNS).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
     if status:
         query = query.where(orders.c.status == status)
@@ -104,7 +104,10 @@ def page(
         named = select(payments.c.order_id).where(
             (payments.c.reference == search) | (payments.c.transaction_id == search)
         )
-        query = query.where((orders.c.id == search) | orders.c.id.in_(named))
+        proved = select(confirmations.c.order_id).where(confirmations.c.evidence == search)
+        query = query.where(
+            (orders.c.id == search) | orders.c.id.in_(named) | orders.c.id.in_(proved)
+        )
     if before:
         at, order_id = before
         query = query.where(

@@ -154,14 +154,13 @@ class Gateway:
                 created_ms=now_ms(),
             ),
         )
-        token = wire.pay_token(self.keys, asked.order_id)
         reference = f"MMT{self.chance.letters(10, 'qr', asked.order_id)}QR"
         told = {
             **self._head(asked.order_id, asked.request_id, asked.amount),
             **outcome(0, asked.lang),
             "payUrl": self.pay_url(asked.order_id),
-            "deeplink": "momo://app?action=payWithApp&isScanQR=false&serviceType=app"
-            f"&sid={token}&v=3.0",
+            # MoMo's is `momo://app?action=payWithApp&...`; here the app is a page of the phone.
+            "deeplink": f"{self.pay_url(asked.order_id)}&via=app",
             "qrCodeUrl": wire.qr_text(asked.amount, reference, asked.order_info),
         }
         return Answer(200, told)

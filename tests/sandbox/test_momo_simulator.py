@@ -57,7 +57,7 @@ def test_the_pay_link_names_the_order_and_opens_the_hosted_page(world: World) ->
     token, seal = parse_qs(parts.query)["t"][0], parse_qs(parts.query)["s"][0]
     assert base64.urlsafe_b64decode(token + "==") == b"MOMO|DH1042"
     assert len(bytes.fromhex(seal)) == 32
-    assert f"&sid={token}&" in told["deeplink"]
+    assert told["deeplink"] == f"{link}&via=app"
     assert world.get(world.page()).status_code == 200
 
 
