@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.shop import Shop, customer, sign_in
+from tests.servers import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of a server's database; its own file where there are none."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.create_database()
+    yield {"DATABASE_URL": url}
+    server.drop_database(url)
 
 
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_a_customer_pays_on_the_simulated_phone_and_the_page_flips(
-    browser: Browser, mode: str
+    browser: Browser, mode: str, database: dict[str, str]
 ) -> None:
-    with Shop(ASYNC_MODE=mode) as shop, customer(browser) as mai, customer(browser) as phone:
+    with (
+        Shop(ASYNC_MODE=mode, **database) as shop,
+        customer(browser) as mai,
+        customer(browser) as phone,
+    ):
         order = shop.open_order()
         mai.open(order)
         mai.waits_for(connection="live", status="pending")
