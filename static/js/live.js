@@ -14,8 +14,9 @@
 
   const { topic, fragment, events } = page.dataset;
   const counts = Boolean(events);
-  const POLL_MS = counts ? 3000 : 5000, SLOW_POLL_MS = 9000, SLOW_AFTER_MS = 120000;
-  const RECHECK_MS = 30000, ACK_MS = 5000, HANG_MS = 20000, TAKEOVER_MS = 5000, READS = 6;
+  const FIRST_POLL_MS = 2000, POLL_MS = counts ? 3000 : 5000, SLOW_POLL_MS = 9000, SLOW_AFTER_MS = 120000;
+  const WAITING = ['pending', 'partially_paid', 'failed'];
+  const RECHECK_MS = 30000, RECHECK_WAITING_MS = 8000, ACK_MS = 5000, HANG_MS = 20000, TAKEOVER_MS = 5000, READS = 6;
   const REFUSED = [401, 403, 404, 410];
   const signs = document.getElementById('connection'), gone = document.getElementById('gone');
   const jitter = (ms) => ms * (0.8 + 0.2 * Math.random());
@@ -46,6 +47,10 @@
       said = shown;
       socket.emit('seen', { topic, version: shown });
     });
+  }
+
+  function recheckMs() {
+    return joined && counts && WAITING.includes(page.dataset.status) ? RECHECK_WAITING_MS : RECHECK_MS;
   }
 
   function sign() {
@@ -91,9 +96,9 @@
     seen();
   }
 
-  // One read at a time; what is announced meanwhile is read by the next. Bounded: a version that cannot be
-  // had now is asked for again by the next poll or recheck. A read that hangs on a lost connection holds
-  // nobody up: the next caller takes over.
+  // One read at a time; what is announced meanwhile is read by the next. Bounded: a version that cannot be had
+  // now is forgotten, and the next poll or recheck tells of it again if it is real. A read that hangs on a
+  // lost connection holds nobody up: the next caller takes over.
   async function refresh() {
     if (Date.now() - readingAt < TAKEOVER_MS) return;
     let mine;
@@ -106,6 +111,7 @@
       if (shown > before) tries = -1;
     }
     if (readingAt === mine) readingAt = 0;
+    wanted = shown;
     sign();
   }
 
@@ -133,8 +139,11 @@
     polls += 1;
     askedAt = Date.now();
     look().then(() => {
-      if (answered === false && !socket.connected) hurry();   // the network is back: so may the socket be
+      const back = answered === false && !joined;
       answered = true;
+      // The network is back, or what stands behind the server: so may the socket be.
+      if (back && socket.connected) join();
+      else if (back) hurry();
     }, () => { answered = false; }).finally(() => { polls -= 1; sign(); });
   }
 
@@ -268,10 +277,11 @@
     if (now - ticked > 5000) resync();      // the clock jumped: the device slept
     ticked = now;
     if (sign() && joined) hurry();
-    // A socket that lives proves nothing about what stands behind it: a queue that is away sends no updates.
-    else if (socket.connected && !document.hidden && now - checkedAt > RECHECK_MS) join();
+    // A socket that seems open may be cut off, and one that lives proves nothing about the queue behind it.
+    // Whoever waits for money asks often enough to be right within seconds of either's return.
+    else if (socket.connected && !document.hidden && now - checkedAt > recheckMs()) join();
   }, 1000);
 
   dial();
-  pollTimer = setTimeout(poll, POLL_MS);    // in case the socket is neither taken nor refused
+  pollTimer = setTimeout(poll, FIRST_POLL_MS);    // in case the socket is neither taken nor refused
 })();

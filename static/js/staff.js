@@ -31,8 +31,9 @@
       row.title = today.dataset.left;
       left += 1;
     }
-    const { state } = document.getElementById('attention').dataset;
-    bar.hidden = !newcomers && !left && fresh.querySelector('#attention').dataset.state === state;
+    const calls = fresh.querySelector('#attention');
+    const same = !calls || calls.dataset.state === document.getElementById('attention').dataset.state;
+    bar.hidden = !newcomers && !left && same;
     bar.textContent = newcomers ? bar.dataset.new.replace('{count}', newcomers) : bar.dataset.changed;
   }
 
@@ -40,7 +41,8 @@
     const focused = list.contains(document.activeElement) ? document.activeElement.closest('tr').id : '';
     const whole = latest.cloneNode(true);
     list.replaceChildren(...whole.querySelectorAll('tbody tr'));
-    document.getElementById('attention').replaceWith(whole.querySelector('#attention'));
+    const calls = whole.querySelector('#attention');
+    if (calls) document.getElementById('attention').replaceWith(calls);
     bar.hidden = true;
     const row = (focused && document.getElementById(focused)) || list;
     const link = row.querySelector('a');
