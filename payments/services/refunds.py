@@ -63,21 +63,22 @@ def send(rails: Rails, promised: Refund) -> None:
         in_transaction(lambda: _pay(promised, payment.provider, done.refund_id, "system"))
 
 
-def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> None:
-    """Staff have given the money back themselves. Raises NotFound, Conflict."""
+def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
+    """Staff have given the money back themselves; the order's id. Raises NotFound, Conflict."""
     demand(who, "order.refund")
     if not 3 <= len(evidence.strip()) <= 100:
         raise InvalidInput("Evidence takes 3 to 100 characters.", code="invalid_evidence")
 
-    def change() -> None:
+    def change() -> str:
         promised = refunds.find(refund_id)
         if promised is None:
             raise NotFound
         if promised.status != "requested":
             raise Conflict("This refund has ended.", code="refund_ended")
         _pay(promised, bookkeeping.BY_HAND, evidence.strip(), who.actor)
+        return promised.order_id
 
-    in_transaction(change)
+    return in_transaction(change)
 
 
 def _promise(who: Identity, order_id: str, amount: int | None, reason: str) -> list[Refund]:

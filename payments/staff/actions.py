@@ -18,6 +18,8 @@ from payments.services import confirm as confirmation
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
 from payments.staff.pages import order_parts
+from payments.store import idempotency
+from payments.store.db import in_transaction
 
 Page = BaseResponse | str | tuple[str, int]
 
@@ -76,11 +78,28 @@ def confirm(order_id: str) -> Page:
 def refund(order_id: str) -> Page:
     def deed() -> None:
         order = order_for(identity(), order_id)
+        if not _first(_field("once")):
+            return
         text = _field("amount")
         amount = from_major(text, order.currency).amount if text else None
         refunds.refund(house().rails, identity(), order_id, amount, _field("reason"))
 
     return _do(order_id, "refund", deed)
+
+
+@staff.post("/refunds/<refund_id>/paid")
+def refund_paid(refund_id: str) -> Page:
+    """The rail cannot refund, and a person has given the money back."""
+    order_id = refunds.settle_by_hand(identity(), refund_id, _field("evidence"))
+    return redirect(url_for("staff.order", order_id=order_id), 303)
+
+
+def _first(once: str) -> bool:
+    """Two presses of the button send one form twice; a second form is meant."""
+    if not once:
+        return True
+    key = f"form:{once}"[:200]
+    return in_transaction(lambda: idempotency.begin(identity().actor, key, "")) is None
 
 
 @staff.post("/confirmations/<confirmation_id>/approve")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from contextlib import suppress
 from typing import Any
 
@@ -20,7 +21,7 @@ from payments.front.request import house, identity
 from payments.front.words import failure_words, parked_words
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
-from payments.store import audit, confirmations, inbox, orders, payments, sightings
+from payments.store import audit, confirmations, inbox, orders, payments, refunds, sightings
 from payments.store.inbox import Entry
 
 LISTED = 60
@@ -60,8 +61,8 @@ def _listed() -> dict[str, Any]:
     }
 
 
-@staff.get("/")
-def today() -> str:
+def _waiting() -> dict[str, Any]:
+    """What waits for staff beside the orders: kept callbacks and confirmations above the limit."""
     who = identity().actor
     held = [
         {
@@ -77,14 +78,17 @@ def today() -> str:
         }
         for one in confirmations.held()
     ]
-    return render_template(
-        "staff/today.html", **_listed(), parked_count=inbox.count_unresolved(), held=held
-    )
+    return {"held": held, "parked_count": inbox.count_unresolved()}
+
+
+@staff.get("/")
+def today() -> str:
+    return render_template("staff/today.html", **_listed(), **_waiting())
 
 
 @staff.get("/orders")
 def orders_fragment() -> str:
-    return render_template("parts/staff_orders.html", **_listed())
+    return render_template("parts/staff_orders.html", **_listed(), **_waiting())
 
 
 def order_parts(order: Order) -> dict[str, Any]:
@@ -116,6 +120,8 @@ def order_parts(order: Order) -> dict[str, Any]:
             for one in confirmations.of_order(order.id)
         ],
         "timeline": timeline(order),
+        "refunds": refunds.of_order(order.id),
+        "once": secrets.token_urlsafe(12),
         "ways": house().rails.ways(Money(order.amount_due or order.amount, order.currency)),
         "errors": {},
         "values": {},

@@ -20,12 +20,16 @@ from payments.services import checkout as use
 from payments.services.access import link_is_open, order_for
 from payments.services.snapshots import order_snapshot
 from payments.store import audit, orders, payments
+from payments.store.db import now
 from payments.web.blueprint import web
+
+MOST_CLAIMS = 5
 
 
 def view(order: Order) -> dict[str, Any]:
     """The snapshot with what only a page needs: names of rails and the customer's words."""
     seen = order_snapshot(order)
+    seen["seconds_left"] = max(0, int((order.expires_at - now()).total_seconds()))
     payment = seen["payment"]
     if payment:
         payment["provider_label"] = house().rails.label(payment["provider"])
@@ -39,9 +43,13 @@ def parts(order: Order) -> dict[str, Any]:
         "order": view(order),
         "ways": [{**way, "hint": _way_hint(way["key"])} for way in ways],
         "returned": "returned" in request.args,
-        "claimed": any(line.action == "customer.claimed_paid" for line in audit.of_order(order.id)),
+        "claimed": bool(_claims(order)),
         "error": None,
     }
+
+
+def _claims(order: Order) -> list[audit.Line]:
+    return [line for line in audit.of_order(order.id) if line.action == "customer.claimed_paid"]
 
 
 def _way_hint(key: str) -> str:
@@ -111,7 +119,13 @@ def come_back(order_id: str) -> BaseResponse:
 @web.post("/checkout/<order_id>/claim")
 def claim(order_id: str) -> BaseResponse:
     order = order_for(identity(), order_id)
-    use.claim_paid(order.id, request.form.get("reference", ""), request.form.get("note", ""))
+    reference, note = (request.form.get(name, "").strip() for name in ("reference", "note"))
+    if not 0 < len(reference) <= 100 or len(note) > 500:
+        raise InvalidInput(_("Give the reference of your payment, as your bank or app shows it."))
+    # Nobody reads a hundredth note, and each is kept for good.
+    if len(_claims(order)) >= MOST_CLAIMS:
+        raise Conflict(_("Your notes have reached the shop. Please wait for its answer."))
+    use.claim_paid(order.id, reference, note)
     return redirect(url_for("web.checkout", order_id=order_id), 303)
 
 

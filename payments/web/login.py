@@ -15,7 +15,7 @@ from payments.web.blueprint import web
 
 @web.route("/login", methods=["GET", "POST"])
 def login() -> BaseResponse | str | tuple[str, int]:
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("login.html", error=None, next=request.args.get("next", ""))
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
