@@ -18,7 +18,7 @@ from payments.domain.errors import InvalidInput, NotFound
 from payments.domain.money import price
 from payments.domain.order import Order
 from payments.domain.states import OrderStatus
-from payments.front.request import house, identity, somebody
+from payments.front.request import base_url, house, identity, somebody
 from payments.services import checkout, confirm, refunds
 from payments.services.access import demand, order_for, order_seen_by
 from payments.services.snapshots import order_events, order_snapshot
@@ -35,7 +35,7 @@ def body_of(order: Order) -> dict[str, Any]:
 
 
 def links(order_id: str) -> dict[str, str]:
-    tokens, page = house().tokens, f"{house().settings.public_url}/checkout/{order_id}"
+    tokens, page = house().tokens, f"{base_url()}/checkout/{order_id}"
     # The access link makes an owner: whoever may only watch gets the address without it.
     watching = identity().kind == "watch"
     return {

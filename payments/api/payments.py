@@ -9,7 +9,7 @@ from payments.api.blueprint import api
 from payments.api.body import idempotent, read
 from payments.domain.ports import Payer
 from payments.domain.snapshot import payment_view
-from payments.front.request import house, identity, locale, somebody
+from payments.front.request import house, identity, locale, return_url, somebody
 from payments.services import checkout
 from payments.services.access import order_for
 
@@ -25,6 +25,7 @@ def start_payment(order_id: str) -> tuple[dict[str, Any], int]:
         order.id,
         asked.provider,
         Payer(asked.phone, asked.email, asked.name),
+        asked.return_url or return_url(order.id),
         locale(),
     )
     return payment_view(payment), 201

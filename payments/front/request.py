@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from flask import Request, Response, current_app, g, request
 from flask_login import UserMixin, current_user
 
-from payments.domain.errors import Forbidden, Unauthenticated
+from payments.domain.errors import Forbidden, PaychimeError, Unauthenticated
 from payments.domain.ports import Queue
 from payments.providers.registry import Rails
 from payments.services.access import NOBODY, Identity, Tokens
@@ -126,6 +126,17 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+def base_url() -> str:
+    """Our address as this reader reaches us: in development by whatever name they typed."""
+    settings = house().settings
+    return request.url_root.rstrip("/") if settings.env == "development" else settings.public_url
+
+
+def return_url(order_id: str) -> str:
+    """Where a provider sends the payer's browser back to."""
+    return f"{base_url()}/checkout/{order_id}/return"
+
+
 def own_origins() -> set[str]:
     """Ours, the listed ones, and in development the Host that the request names."""
     settings = house().settings
@@ -151,18 +162,25 @@ def refuse_foreign_write() -> None:
 
 
 def locale() -> str:
-    """By `?lang=`, then the account, then the browser, then the shop."""
+    """By `?lang=`, then the account, then what was chosen before, the browser, the shop."""
     if "locale" not in g:
         g.locale = _locale()
     return str(g.locale)
 
 
 def _locale() -> str:
-    asked = request.args.get("lang") or request.cookies.get(LOCALE_COOKIE)
-    if asked in LOCALES:
-        return asked
-    user = getattr(current_user, "user", None)
-    if user is not None and user.locale in LOCALES:
-        return str(user.locale)
+    chosen = (request.args.get("lang"), _account_language(), request.cookies.get(LOCALE_COOKIE))
+    for language in chosen:
+        if language in LOCALES:
+            return language
     best = request.accept_languages.best_match(LOCALES)
     return best or house().settings.shop_locale
+
+
+def _account_language() -> str | None:
+    """Tokens of a shop's backend name locales with their country, in either form."""
+    try:
+        user = identity().user
+    except PaychimeError:
+        return None
+    return user.locale.replace("_", "-").split("-")[0] if user and user.locale else None

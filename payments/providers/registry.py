@@ -107,8 +107,5 @@ class Rails:
     def label(self, key: str) -> str:
         return PROVIDERS[key].label if key in PROVIDERS else key
 
-    def return_url(self, order_id: str) -> str:
-        return f"{self._settings.public_url}/checkout/{order_id}/return"
-
     def callback_url(self, key: str) -> str:
         return f"{self._settings.public_url}/callbacks/{key}"

@@ -88,11 +88,14 @@ def start_payment(
     order_id: str,
     provider: str,
     payer: Payer,
+    return_url: str,
     locale: str,
     *,
     again: bool = True,
 ) -> Payment:
     """Begins an attempt and asks the provider to take it; `again` False returns one that waits.
+
+    `return_url` is where the provider sends the payer's browser afterwards.
 
     Raises InvalidInput for a rail or an amount that cannot be, Conflict where the order cannot be
     paid now, ProviderRefused and ProviderUnavailable: then the attempt has failed, the order not.
@@ -129,11 +132,7 @@ def start_payment(
     if not fresh:
         return payment
     end_read()
-    to = Addresses(
-        return_url=rails.return_url(order.id),
-        callback_url=rails.callback_url(provider),
-        locale=locale,
-    )
+    to = Addresses(return_url, rails.callback_url(provider), locale)
     try:
         started = rail.start(payment, order, payer, to)
     except (ProviderRefused, ProviderUnavailable) as refusal:

@@ -17,7 +17,7 @@ from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.snapshot import iso, payment_view, snapshot
 from payments.domain.states import OrderStatus
-from payments.front.request import house, identity
+from payments.front.request import base_url, house, identity
 from payments.front.words import failure_words, parked_words
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
@@ -167,7 +167,7 @@ def order_fragment(order_id: str) -> str:
 def show(order_id: str) -> str:
     """The link and its code, to show at the counter, send or print."""
     found = order_for(identity(), order_id)
-    link = house().settings.public_url + url_for(
+    link = base_url() + url_for(
         "web.checkout", order_id=found.id, access=house().tokens.link(found.id)
     )
     drawn = segno.make(link, error="m", micro=False).svg_inline(

@@ -14,7 +14,7 @@ from payments.domain.errors import Conflict, InvalidInput, ProviderRefused, Prov
 from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.ports import Payer
-from payments.front.request import house, identity, locale, remember_order
+from payments.front.request import house, identity, locale, remember_order, return_url
 from payments.front.words import failure_words
 from payments.services import checkout as use
 from payments.services.access import link_is_open, order_for
@@ -94,6 +94,7 @@ def pay(order_id: str) -> BaseResponse | tuple[str, int]:
             order.id,
             request.form.get("provider", ""),
             payer,
+            return_url(order.id),
             locale(),
             again=False,
         )

@@ -35,7 +35,7 @@ def home() -> BaseResponse | str:
         "home.html",
         goods=goods,
         logins=[{"email": e, "role": role, "password": PASSWORD} for e, role, *_rest in LOGINS],
-        phone_url=f"{settings.public_url}/sandbox/momo/",
+        phone_url="/sandbox/momo/",
     )
 
 
