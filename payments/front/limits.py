@@ -26,7 +26,8 @@ def limit(app: Flask, api: Blueprint, api_rate: int) -> None:
     for view in ("web.login", "api.token"):
         sign_in: Any = app.view_functions[view]
         for counted in (_account, get_remote_address):
-            sign_in = limiter.limit(SIGN_IN, key_func=counted, methods=["POST"])(sign_in)
+            one_door = limiter.shared_limit(SIGN_IN, "sign in", key_func=counted, methods=["POST"])
+            sign_in = one_door(sign_in)
         app.view_functions[view] = sign_in
     app.before_request(guard_api)
     app.after_request(allow_listed_origins)
@@ -56,7 +57,9 @@ def _account() -> str:
         except ValueError:
             body = {}
     email = body.get("email")
-    return f"account:{email.strip().lower()[:254]}" if isinstance(email, str) else _caller()
+    if not isinstance(email, str):
+        return f"no account:{get_remote_address()}"
+    return f"account:{email.strip().lower()[:254]}"
 
 
 def refuse_unreadable() -> None:
@@ -73,11 +76,12 @@ def refuse_unreadable() -> None:
 
 def guard_api() -> Response | None:
     """Answers preflights; a write that rests on a cookie alone needs an Origin of ours."""
-    if not request.path.startswith("/api/") or request.path in PROVE_THEMSELVES:
+    if not request.path.startswith("/api/"):
         return None
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         return make_response("", 204)
-    refuse_foreign_write()
+    if request.path not in PROVE_THEMSELVES:
+        refuse_foreign_write()
     return None
 
 

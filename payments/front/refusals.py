@@ -10,13 +10,13 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from payments.domain.errors import BadCallback, PaychimeError
 from payments.front.problems import problem, problem_of, status_of
-from payments.front.request import for_programs
+from payments.front.request import for_programs, identity
 from payments.services.access import NOBODY
 from payments.store.db import Busy
 
@@ -60,7 +60,9 @@ def _http_error(error: HTTPException) -> Response:
 def _database_away(error: Exception) -> Response:
     log.error("database away", error=type(error).__name__)
     if for_programs():
-        return problem(503, "database_away", "The database is away; try again.")
+        answer = problem(503, "database_away", "The database is away; try again.")
+        answer.headers["Retry-After"] = "1"
+        return answer
     return _page(503)
 
 
@@ -73,9 +75,20 @@ def _crashed(error: Exception) -> Response:
     return _page(500, reference=reference)
 
 
-def _page(status: int, text: str | None = None, reference: str | None = None) -> Response:
-    # An error page must not ask the database who is looking: it may be the database that is away.
+def _known_or_nobody(status: int) -> None:
+    """Who looks at a refusal keeps their language and their way out, if that can be known."""
+    try:
+        if status < 500:
+            identity()
+            return
+    except (PaychimeError, SQLAlchemyError):
+        pass
+    # A fault's page must not ask the database: it may be the database that is away.
     g.identity, g._login_user = NOBODY, None
+
+
+def _page(status: int, text: str | None = None, reference: str | None = None) -> Response:
+    _known_or_nobody(status)
     titles = {
         401: _("Please sign in"),
         403: _("This is not allowed"),

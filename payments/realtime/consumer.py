@@ -20,7 +20,8 @@ from payments.realtime.server import Sockets
 from payments.services.expire import expire_once
 from payments.services.reconcile import reconcile_once
 from payments.services.relay import Relay
-from payments.store.db import now
+from payments.store.db import in_transaction, now
+from payments.store.idempotency import forget_old
 
 log = structlog.get_logger()
 
@@ -30,6 +31,7 @@ PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 EXPIRY_SECONDS = 1.0
 QUESTION_SECONDS = 2.0
+CLEANING_SECONDS = 3600.0
 
 
 class Consumer:
@@ -67,6 +69,7 @@ class Background:
             "consumer": self._consumer.step,
             "patrol": self._every(ROUND_SECONDS, lambda: go_round(realtime)),
             "expiry": self._every(EXPIRY_SECONDS, lambda: expire_once(now())),
+            "cleaning": self._every(CLEANING_SECONDS, lambda: in_transaction(forget_old)),
             "questions": self._every(QUESTION_SECONDS, lambda: reconcile_once(rails, now())),
         }
 

@@ -53,15 +53,18 @@ def make_socketio(settings: Settings, dialects: tuple[Dialect, ...] = DIALECTS) 
 def _origin_check(settings: Settings) -> Callable[[str | None, Mapping[str, Any]], bool]:
     allowed = {_origin(url) for url in (settings.public_url, *settings.cors_origins)}
 
-    def is_ours(origin: str | None, environ: Mapping[str, Any]) -> bool:
-        if not origin:
-            return False
-        named = None
-        if settings.env == "development":
-            named = _origin(f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}")
-        return _origin(origin) in allowed or _origin(origin) == named
+    def is_ours(origin: str, environ: Mapping[str, Any]) -> bool:
+        asking = _origin(origin)
+        if asking is None or asking in allowed:
+            return asking is not None
+        named = f"{environ['wsgi.url_scheme']}://{environ.get('HTTP_HOST', '')}"
+        return settings.env == "development" and asking == _origin(named)
 
-    return is_ours
+    def are_ours(header: str | None, environ: Mapping[str, Any]) -> bool:
+        # The Python client adds its own Origin to one that it is given: then both have to be ours.
+        return all(is_ours(origin.strip(), environ) for origin in (header or "").split(","))
+
+    return are_ours
 
 
 def _origin(url: str) -> str | None:
@@ -88,6 +91,7 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
         # A copy: the engine keeps this table for all its servers.
         eio._async = {**eio._async, "websocket": self._bounded(websocket)}
         eio.send_packet = self._to_the_living(eio.send_packet)
+        eio.disconnect = self._drop
 
     def _bounded(self, websocket: Any) -> Callable[[Any, Any], Any]:
         def make(handler: Any, eio: Any) -> Any:
@@ -112,6 +116,13 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
                 send_packet(sid, pkt)
 
         return send
+
+    def _drop(self, sid: str) -> None:
+        """For a broken request of long polling. The engine's own waits until the queue is read,
+        which nobody does any more: one thread for ever."""
+        connection = self.server.eio.sockets.get(sid)
+        if connection is not None:
+            self.hang_up(connection, "broken")
 
     def connections(self) -> list[Any]:
         return list(self.server.eio.sockets.copy().values())

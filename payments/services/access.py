@@ -157,7 +157,7 @@ class Tokens:
         """What was signed, or None."""
         try:
             return self._signer[kind].loads(text)
-        except BadSignature:
+        except (BadSignature, UnicodeError):
             return None
 
     def identify(self, token: str) -> Identity:
@@ -165,6 +165,8 @@ class Tokens:
 
         Raises Unauthenticated where it is wrong or has run out.
         """
+        if not token.isascii():
+            raise Unauthenticated("This token is wrong or has run out.")
         if token.startswith(KEY_PREFIX):
             key = people.find_key(token)
             if key:

@@ -230,8 +230,6 @@ def claim_paid(order_id: str, reference: str, note: str) -> None:
     """The customer says "I have paid already": a note to staff, that moves nothing."""
 
     def change() -> None:
-        audit.record(
-            "customer", "customer.claimed_paid", order_id, note[:500], reference=reference[:100]
-        )
+        audit.record("customer", audit.CLAIMED, order_id, note, reference=reference)
 
     in_transaction(change)

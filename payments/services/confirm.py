@@ -44,7 +44,7 @@ def confirm(
         order = _confirmable(order_id)
         money = price(amount, order.currency)
         last = payments.last_of(order.id)
-        if last and last.provider == "upi" and not re.fullmatch(r"\d{12}", evidence):
+        if last and last.provider == "upi" and not re.fullmatch(r"[0-9]{12}", evidence):
             raise InvalidInput("A UTR has 12 digits.", code="invalid_evidence", field="evidence")
         limit = settings.confirm_limit.get(order.currency)
         held = limit is not None and money.amount > limit

@@ -78,7 +78,16 @@ def _waiting() -> dict[str, Any]:
         }
         for one in confirmations.held()
     ]
-    return {"held": held, "parked_count": inbox.count_unresolved()}
+    claims = [
+        {
+            "order_id": line.order_id,
+            "at": iso(line.at),
+            "note": line.reason,
+            "reference": line.detail.get("reference"),
+        }
+        for line in audit.open_claims()
+    ]
+    return {"held": held, "claims": claims, "parked_count": inbox.count_unresolved()}
 
 
 @staff.get("/")
@@ -128,13 +137,19 @@ def order_parts(order: Order) -> dict[str, Any]:
     }
 
 
+def _what_was_said(line: audit.Line) -> str:
+    if line.action in KEPT:
+        return parked_words(line.reason)
+    return " · ".join(filter(None, (line.detail.get("reference"), line.reason)))
+
+
 def timeline(order: Order) -> list[dict[str, Any]]:
     """Everything that happened to an order, oldest first, from the audit and the screens."""
     lines = [
         {
             "at": iso(line.at),
             "kind": line.action,
-            "text": parked_words(line.reason) if line.action in KEPT else line.reason or "",
+            "text": _what_was_said(line),
             "actor": line.actor,
             "callback_id": line.detail.get("entry"),
         }

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert, select
 
 from payments.store.db import db, now
-from payments.store.tables import audit
+from payments.store.tables import audit, orders
+
+CLAIMED = "customer.claimed_paid"
 
 
 class Line(NamedTuple):
@@ -37,5 +39,30 @@ def of_order(order_id: str) -> Sequence[Line]:
         select(*(audit.c[name] for name in Line._fields))
         .where(audit.c.order_id == order_id)
         .order_by(audit.c.id)
+    )
+    return [Line(*row) for row in rows]
+
+
+def claims(order_ids: Sequence[str]) -> Sequence[Line]:
+    """What customers of these orders said of having paid already."""
+    rows = db.session.execute(
+        select(*(audit.c[name] for name in Line._fields))
+        .where(audit.c.order_id.in_(order_ids), audit.c.action == CLAIMED)
+        .order_by(audit.c.id)
+    )
+    return [Line(*row) for row in rows]
+
+
+def open_claims(limit: int = 50) -> Sequence[Line]:
+    """Those whose order is still not paid, oldest first: they wait for staff."""
+    rows = db.session.execute(
+        select(*(audit.c[name] for name in Line._fields))
+        .join(orders, orders.c.id == audit.c.order_id)
+        .where(
+            audit.c.action == CLAIMED,
+            orders.c.status.in_(("pending", "partially_paid", "expired")),
+        )
+        .order_by(audit.c.id)
+        .limit(limit)
     )
     return [Line(*row) for row in rows]

@@ -23,11 +23,6 @@ class Kept(NamedTuple):
 
 def begin(caller: str, key: str, digest: str) -> Kept | None:
     """None: this call is the first and may go on. Otherwise what is known of the first."""
-    db.session.execute(
-        delete(keys).where(
-            keys.c.caller == caller, keys.c.key == key, keys.c.created_at < now() - KEPT
-        )
-    )
     values = {"caller": caller, "key": key, "digest": digest, "created_at": now()}
     if insert_once(keys, values, keys.c.key) is not None:
         return None
@@ -45,6 +40,11 @@ def finish(caller: str, key: str, status: int, body: str) -> None:
         .where(keys.c.caller == caller, keys.c.key == key)
         .values(status=status, body=body)
     )
+
+
+def forget_old() -> None:
+    """Nobody asks again after so long."""
+    db.session.execute(delete(keys).where(keys.c.created_at < now() - KEPT))
 
 
 def forget(caller: str, key: str) -> None:

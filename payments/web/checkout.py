@@ -43,13 +43,9 @@ def parts(order: Order) -> dict[str, Any]:
         "order": view(order),
         "ways": [{**way, "hint": _way_hint(way["key"])} for way in ways],
         "returned": "returned" in request.args,
-        "claimed": bool(_claims(order)),
+        "claimed": bool(audit.claims([order.id])),
         "error": None,
     }
-
-
-def _claims(order: Order) -> list[audit.Line]:
-    return [line for line in audit.of_order(order.id) if line.action == "customer.claimed_paid"]
 
 
 def _way_hint(key: str) -> str:
@@ -124,7 +120,7 @@ def claim(order_id: str) -> BaseResponse:
     if not 0 < len(reference) <= 100 or len(note) > 500:
         raise InvalidInput(_("Give the reference of your payment, as your bank or app shows it."))
     # Nobody reads a hundredth note, and each is kept for good.
-    if len(_claims(order)) >= MOST_CLAIMS:
+    if len(audit.claims([order.id])) >= MOST_CLAIMS:
         raise Conflict(_("Your notes have reached the shop. Please wait for its answer."))
     use.claim_paid(order.id, reference, note)
     return redirect(url_for("web.checkout", order_id=order_id), 303)
