@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,9 @@ def _configure(app: Flask, settings: Settings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
-        ]
+        ],
+        # What a command prints is its answer; what it logs is not.
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
     )
     app.config.update(
         SECRET_KEY=settings.secret_keys[0],

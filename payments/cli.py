@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from payments.domain.errors import PaychimeError
 from payments.front.request import house
@@ -60,14 +60,14 @@ def create_user(
 ) -> None:
     """Makes a user; the password is asked for, and never an argument."""
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
+        password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
         user_id = accounts.create_user(email, password, role, name=name)
     except PaychimeError as error:
         _refuse(error)
-    _say(as_json, f"{email} is a {role} now.", id=user_id, email=email, role=role)
+    _say(as_json, f"{email} may sign in, as {role}.", id=user_id, email=email, role=role)
 
 
 @books.command("verify")
@@ -89,6 +89,7 @@ def verify_ledger(as_json: bool) -> None:
 
 @click.command("reconcile")
 @as_json
+@with_appcontext
 def reconcile_command(as_json: bool) -> None:
     """Asks the providers about every unsettled attempt, whatever its age."""
 
@@ -102,6 +103,7 @@ def reconcile_command(as_json: bool) -> None:
 
 @click.command("demo")
 @as_json
+@with_appcontext
 def demo_command(as_json: bool) -> None:
     """Fills a demo shop; refused in production; safe to repeat."""
     settings = house().settings

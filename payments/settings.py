@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import make_url
@@ -54,7 +54,7 @@ class MomoSettings:
     """`secret_keys`: the first signs, all verify (two while a secret is rotated)."""
 
     partner_code: str
-    access_key: str
+    access_key: str = field(repr=False)
     secret_keys: tuple[str, ...] = field(repr=False)
     api_url: str
 
@@ -91,12 +91,21 @@ class Settings:
     @property
     def own_url(self) -> str:
         """Where this very process answers, for calls to its own simulators."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return _own_url(self.host, self.port)
 
     @property
     def secure_cookies(self) -> bool:
         return self.public_url.startswith("https:")
+
+
+def _host(name: str) -> str:
+    """As it stands in an address: IPv6 in brackets."""
+    return f"[{name}]" if ":" in name else name
+
+
+def _own_url(host: str, port: int) -> str:
+    everywhere = {"0.0.0.0", "::", ""}  # noqa: S104 (to listen on; nobody can open it)
+    return f"http://{_host('127.0.0.1' if host in everywhere else host)}:{port}"
 
 
 class _Reader:
@@ -116,8 +125,9 @@ class _Reader:
             return default
         try:
             return cast(value)
-        except (ValueError, KeyError, ArgumentError) as error:
-            raise BadSetting(name, f"expected {expected}") from error
+        except (ValueError, KeyError, OSError, ArgumentError):
+            # Not `from` the cause: its words may hold a part of the value.
+            raise BadSetting(name, f"expected {expected}") from None
 
     def number(self, name: str, default: int, low: int, high: int) -> int:
         def cast(value: str) -> int:
@@ -137,9 +147,9 @@ class _Reader:
     def url(self, name: str, default: str) -> str:
         def cast(value: str) -> str:
             parts = urlsplit(value)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            if parts.query or parts.fragment:
                 raise ValueError
-            _ = parts.port
+            origin_of(value)
             return value.rstrip("/")
 
         return self.read(name, cast, default, "an http or https address")
@@ -154,11 +164,17 @@ class _Reader:
         return values
 
 
-def _origin(value: str) -> str:
-    parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(value)
-    return f"{parts.scheme}://{parts.netloc}".lower()
+def origin_of(url: str) -> str:
+    """The origin as browsers write it, without the scheme's own port. Raises ValueError."""
+    parts = urlsplit(url.strip().lower())
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+_PORTS = {"http": 80, "https": 443}
 
 
 def _limits(value: str) -> dict[str, int]:
@@ -171,6 +187,8 @@ def _limits(value: str) -> dict[str, int]:
             exponent(match[1])
         except UnknownCurrency as error:
             raise ValueError(part) from error
+        if match[1] in limits:
+            raise ValueError(part)
         limits[match[1]] = int(match[2])
     return limits
 
@@ -211,20 +229,21 @@ def _made_once(path: Path) -> str:
 
 def _redis_url(read: _Reader) -> str | None:
     def cast(value: str) -> str:
-        scheme = urlsplit(value).scheme
-        if scheme not in {"redis", "rediss", "redis+sentinel", "unix"}:
+        parts = urlsplit(value)
+        if parts.scheme not in {"redis", "rediss", "redis+sentinel", "unix"}:
+            raise ValueError
+        # Sentinels are several hosts with a port each.
+        if parts.scheme in {"redis", "rediss"} and parts.port == 0:
             raise ValueError
         return value
 
     url = read.read("REDIS_URL", cast, None, "a redis://, rediss:// or redis+sentinel:// address")
     if url or not read.text("REDIS_HOST"):
         return url
-    password = read.text("REDIS_PASSWORD")
-    port = read.number("REDIS_PORT", 6379, 1, 65535)
+    password = quote(read.text("REDIS_PASSWORD") or "", safe="")
+    host, port = _host(read.text("REDIS_HOST") or ""), read.number("REDIS_PORT", 6379, 1, 65535)
     database = read.number("REDIS_DB", 0, 0, 1000)
-    return (
-        f"redis://{f':{password}@' if password else ''}{read.text('REDIS_HOST')}:{port}/{database}"
-    )
+    return f"redis://{f':{password}@' if password else ''}{host}:{port}/{database}"
 
 
 def _momo(read: _Reader, sandbox_url: str) -> MomoSettings | None:
@@ -267,9 +286,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     instance = Path(read.text("INSTANCE_PATH") or ROOT / "instance")
     host = read.text("HOST") or "127.0.0.1"
     port = read.number("PORT", 5000, 1, 65535)
-    own = f"http://{host if host not in {'0.0.0.0', '::'} else '127.0.0.1'}:{port}"  # noqa: S104
+    own = _own_url(host, port)
     secret_keys = _secret_key(read, env, instance)
-    origins = ",".join(filter(None, (read.text("CORS_ORIGINS"), read.text("FRONTEND_URL"))))
     return Settings(
         env=env,
         host=host,
@@ -281,7 +299,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         database_url=_database(read, instance),
         redis_url=_redis_url(read),
         async_mode=read.choice("ASYNC_MODE", "eventlet", ("eventlet", "threading")),
-        cors_origins=_origins(origins),
+        cors_origins=_origins(read, "CORS_ORIGINS") + _origins(read, "FRONTEND_URL"),
         shop_name=read.text("SHOP_NAME") or "Paychime",
         shop_timezone=read.read("SHOP_TIMEZONE", lambda v: ZoneInfo(v).key, "UTC", "a time zone"),
         shop_locale=read.choice("SHOP_LOCALE", "en", LOCALES),
@@ -300,11 +318,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def _origins(value: str) -> tuple[str, ...]:
-    try:
-        return tuple(_origin(part) for part in value.split(",") if part.strip())
-    except ValueError as error:
-        raise BadSetting("CORS_ORIGINS", "expected origins such as https://shop.example") from error
+def _origins(read: _Reader, name: str) -> tuple[str, ...]:
+    def cast(value: str) -> tuple[str, ...]:
+        return tuple(_bare_origin(part) for part in value.split(",") if part.strip())
+
+    return read.read(name, cast, (), "origins such as https://shop.example")
+
+
+def _bare_origin(value: str) -> str:
+    origin, parts = origin_of(value), urlsplit(value.strip())
+    if parts.path.strip("/") or parts.query or parts.fragment or "*" in origin:
+        raise ValueError
+    return origin
 
 
 def _database(read: _Reader, instance: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -22,14 +23,28 @@ class Operation(NamedTuple):
     summary: str
     body: type[BaseModel] | None
     answers: dict[int, type[BaseModel]]
+    asks: tuple[str, ...] = ()
+    open_to_all: bool = False
 
 
 OPERATIONS = (
     Operation(
-        "post", "/api/v1/auth/token", "A person's password for a JWT", s.Credentials, {200: s.Token}
+        "post",
+        "/api/v1/auth/token",
+        "A person's password for a JWT",
+        s.Credentials,
+        {200: s.Token},
+        open_to_all=True,
     ),
     Operation("post", "/api/v1/orders", "Open an order", s.OrderIn, {201: s.OrderOut}),
-    Operation("get", "/api/v1/orders", "List orders, newest first", None, {200: s.OrderList}),
+    Operation(
+        "get",
+        "/api/v1/orders",
+        "List orders, newest first",
+        None,
+        {200: s.OrderList},
+        asks=("status", "customer_id", "search", "cursor", "limit"),
+    ),
     Operation("get", "/api/v1/orders/{order_id}", "One order", None, {200: s.OrderOut}),
     Operation(
         "get",
@@ -37,6 +52,7 @@ OPERATIONS = (
         "What a page missed since a version",
         None,
         {200: s.Events},
+        asks=("after",),
     ),
     Operation(
         "post",
@@ -101,21 +117,36 @@ def _operation(one: Operation) -> dict[str, Any]:
         "description": "refused",
         "content": _content("application/problem+json", s.Problem),
     }
-    names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
     operation: dict[str, Any] = {
         "summary": one.summary,
         "responses": answers,
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in names
-        ],
+        "parameters": list(_parameters(one)),
     }
+    if one.open_to_all:
+        operation["security"] = []
     if one.body:
         operation["requestBody"] = {
             "required": True,
             "content": _content("application/json", one.body),
         }
     return operation
+
+
+def _parameters(one: Operation) -> Iterator[dict[str, Any]]:
+    for part in one.path.split("/"):
+        if part.startswith("{"):
+            yield _parameter(part[1:-1], "path", required=True)
+    for name in one.asks:
+        kind = "integer" if name in {"limit", "after"} else "string"
+        yield _parameter(name, "query", kind)
+    if one.method != "get" and not one.open_to_all:
+        yield _parameter("Idempotency-Key", "header")
+
+
+def _parameter(
+    name: str, place: str, kind: str = "string", *, required: bool = False
+) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "schema": {"type": kind}}
 
 
 def _content(kind: str, model: type[BaseModel]) -> dict[str, Any]:

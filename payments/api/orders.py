@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import request
@@ -18,6 +16,7 @@ from payments.domain.errors import InvalidInput, NotFound
 from payments.domain.money import price
 from payments.domain.order import Order
 from payments.domain.states import OrderStatus
+from payments.front.cursors import from_cursor, to_cursor
 from payments.front.request import base_url, house, identity, somebody
 from payments.services import checkout, confirm, refunds
 from payments.services.access import demand, order_for, order_seen_by
@@ -83,13 +82,13 @@ def list_orders() -> dict[str, Any]:
         status=status,
         customer_id=request.args.get("customer_id"),
         search=request.args.get("search"),
-        before=_cursor(request.args.get("cursor")),
+        before=from_cursor(request.args.get("cursor")),
         limit=limit + 1,
     )
     more = found[limit - 1] if len(found) > limit else None
     return {
         "data": [body_of(order) for order in found[:limit]],
-        "next_cursor": _to_cursor(more) if more else None,
+        "next_cursor": to_cursor(more) if more else None,
     }
 
 
@@ -97,22 +96,6 @@ def _limit(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text) or not 0 < int(text) <= MAX_LIMIT:
         raise InvalidInput(f"limit is from 1 to {MAX_LIMIT}.", code="invalid_limit", field="limit")
     return int(text)
-
-
-def _to_cursor(order: Order) -> str:
-    return base64.urlsafe_b64encode(f"{order.created_at.timestamp()}|{order.id}".encode()).decode()
-
-
-def _cursor(text: str | None) -> tuple[datetime, str] | None:
-    if not text:
-        return None
-    try:
-        at, _, order_id = base64.urlsafe_b64decode(text).decode().partition("|")
-        if not order_id.isprintable():
-            raise ValueError(order_id)
-        return datetime.fromtimestamp(float(at), UTC), order_id
-    except (ValueError, OverflowError, OSError, binascii.Error) as error:
-        raise InvalidInput("This cursor is not ours.", code="invalid_cursor") from error
 
 
 @api.get("/orders/<order_id>")

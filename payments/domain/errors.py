@@ -5,17 +5,25 @@ Each carries a stable `code`; `api/problems.py` gives it a status.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class PaychimeError(Exception):
-    """A refusal with words for people and a stable code for programs."""
+    """A refusal with words for people and a stable code for programs.
+
+    `facts` are what a page needs to say the same in its reader's language.
+    """
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, field: str | None = None, **facts: Any
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
         self.field = field
+        self.facts = facts
 
 
 class InvalidInput(PaychimeError):

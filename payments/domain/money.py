@@ -59,7 +59,12 @@ def price(amount: object, currency: object) -> Money:
     if type(amount) is not int:
         raise InvalidAmount("The amount is a whole number of minor units.", field="amount")
     if not 0 < amount <= MAX_AMOUNT:
-        raise InvalidAmount(f"The amount is from 1 to {MAX_AMOUNT}.", field="amount")
+        raise InvalidAmount(
+            f"The amount is from 1 to {MAX_AMOUNT}.",
+            field="amount",
+            most=MAX_AMOUNT,
+            currency=currency,
+        )
     return Money(amount, currency)
 
 
@@ -76,7 +81,9 @@ def from_major(text: str, currency: str) -> Money:
         )
     whole, fraction = match.group(1), (match.group(2) or "")
     if len(fraction) > digits:
-        raise InvalidAmount(f"{currency} has {digits} decimals.", field="amount")
+        raise InvalidAmount(
+            f"{currency} has {digits} decimals.", field="amount", decimals=digits, currency=currency
+        )
     return price(int(whole + fraction.ljust(digits, "0")), currency)
 
 

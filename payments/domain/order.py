@@ -43,6 +43,11 @@ class Order:
         return max(0, self.amount - self.amount_paid) if self.open else 0
 
     @property
+    def excess_held(self) -> int:
+        """What is still held: refunds come out of suspense first."""
+        return max(0, self.amount_excess - self.amount_refunded)
+
+    @property
     def open(self) -> bool:
         return self.status in OPEN
 

@@ -49,7 +49,7 @@ def snapshot(order: Order, last: Payment | None) -> dict[str, Any]:
         "amount_paid": order.amount_paid,
         "amount_due": order.amount_due,
         "amount_refunded": order.amount_refunded,
-        "excess": order.amount_excess,
+        "excess": order.excess_held,
         "currency": order.currency,
         "description": order.description,
         "late": order.late,

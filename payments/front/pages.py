@@ -6,10 +6,11 @@ from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
-from flask import Flask, Response, request
+from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel, get_locale
 from flask_compress import Compress
 from flask_login import LoginManager
@@ -18,6 +19,7 @@ from payments.domain.money import exponent, to_major
 from payments.front.request import (
     LANGUAGES,
     LOCALE_COOKIE,
+    for_programs,
     house,
     identity,
     load_login,
@@ -47,6 +49,7 @@ def dress(app: Flask) -> None:
     app.add_template_filter(money)
     app.add_template_filter(when)
     app.context_processor(_words)
+    app.url_defaults(_in_this_language)
     app.after_request(_headers)
 
 
@@ -85,8 +88,36 @@ def _words() -> dict[str, Any]:
         "sandbox": settings.sandbox,
         "locale": locale(),
         "languages": LANGUAGES,
+        "in_language": in_language,
         "may": lambda permission: identity().may(permission),
     }
+
+
+def _in_this_language(endpoint: str, values: dict[str, Any]) -> None:
+    """What was asked for by `?lang=` holds for what this page leads to, whoever reads it.
+
+    The cookie alone would give way to the account's language, in a live page's next fragment too.
+    """
+    if not has_request_context() or for_programs() or request.args.get("lang") not in LOCALES:
+        return
+    if endpoint.startswith(("web.", "staff.")):
+        values.setdefault("lang", request.args["lang"])
+
+
+def in_language(code: str, here: str | None = None) -> str | None:
+    """The address of this page in another language, with all else that was asked for.
+
+    `here` is the page's own address where it may answer a form; None where it then has none.
+    """
+    if here is not None:
+        path, query = urlsplit(here).path, parse_qsl(urlsplit(here).query, keep_blank_values=True)
+    elif request.method in {"GET", "HEAD"} or "GET" in getattr(request.url_rule, "methods", ()):
+        # Relative: a path may begin with what browsers take for another host.
+        path, query = "", list(request.args.items(multi=True))
+    else:
+        return None
+    kept = [(name, value) for name, value in query if name != "lang"]
+    return f"{path}?{urlencode([*kept, ('lang', code)])}"
 
 
 def _headers(response: Response) -> Response:

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from payments.domain.errors import BadCallback, PaychimeError
 from payments.front.problems import problem, problem_of, status_of
 from payments.front.request import for_programs, identity
+from payments.front.words import refusal_words
 from payments.services.access import NOBODY
 from payments.store.db import Busy
 
@@ -37,7 +38,9 @@ def explain(app: Flask) -> None:
 def _refused(error: Exception) -> Response:
     if for_programs():
         return problem_of(error)
-    return _page(status_of(error), error.message if isinstance(error, PaychimeError) else None)
+    return _page(
+        status_of(error), refusal_words(error) if isinstance(error, PaychimeError) else None
+    )
 
 
 def _http_error(error: HTTPException) -> Response:

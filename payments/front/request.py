@@ -7,9 +7,9 @@ services.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Request, Response, current_app, g, request
 from flask_login import UserMixin, current_user
@@ -18,7 +18,7 @@ from payments.domain.errors import Forbidden, PaychimeError, Unauthenticated
 from payments.domain.ports import Queue
 from payments.providers.registry import Rails
 from payments.services.access import NOBODY, Identity, Tokens
-from payments.settings import LOCALES, Settings
+from payments.settings import LOCALES, Settings, origin_of
 from payments.store import people
 
 BROWSER_COOKIE = "paychime_orders"
@@ -121,11 +121,6 @@ def identity_by_cookie(asked: Request) -> Identity:
     return Identity("browser", order_ids=orders) if orders else NOBODY
 
 
-def origin_of(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
 def base_url() -> str:
     """Our address as this reader reaches us: in development by whatever name they typed."""
     settings = house().settings
@@ -142,7 +137,9 @@ def own_origins() -> set[str]:
     settings = house().settings
     origins = {origin_of(settings.public_url), *settings.cors_origins}
     if settings.env == "development":
-        origins.add(f"{request.scheme}://{request.host}".lower())
+        # Whatever a stranger writes into Host may be no address at all.
+        with suppress(ValueError):
+            origins.add(origin_of(request.host_url))
     return origins
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _l
+
+from payments.domain.errors import PaychimeError, ProviderRefused, ProviderUnavailable
+from payments.front.pages import money
+from payments.front.request import house
 
 FAILURES = {
     "no_funds": _l("There is not enough money in the account."),
@@ -21,6 +25,26 @@ FAILURES = {
     "currency_not_taken": _l("This way to pay does not take this currency."),
     "provider_not_offered": _l("This way to pay is not offered."),
     "provider_unavailable": _l("This way to pay cannot be reached now. Try again, or another way."),
+    "refund_rejected": _l("The provider refused the refund."),
+    "refund_not_possible": _l("The provider cannot refund this payment."),
+}
+
+REFUSALS = {
+    "unauthorized": _l("Please sign in and try again."),
+    "forbidden": _l("You do not have the right to do this."),
+    "not_found": _l("There is no such thing here."),
+    "malformed": _l("Your browser sent something that cannot be read."),
+    "unsupported_media_type": _l("Your browser sent something that cannot be read."),
+    "invalid_amount": _l("Type the amount in digits, with a point before decimals."),
+    "unknown_currency": _l("This currency is not known here."),
+    "invalid_reason": _l("Say why, in 3 to 500 characters."),
+    "invalid_evidence": _l("Evidence takes 3 to 100 characters; a UTR has 12 digits."),
+    "evidence_used": _l("This evidence has confirmed a payment already."),
+    "already_approved": _l("This confirmation is approved already."),
+    "order_not_payable": _l("This order is no longer waiting for money."),
+    "order_ended": _l("This order can no longer be cancelled."),
+    "nothing_to_refund": _l("There is nothing to refund."),
+    "refund_ended": _l("This refund has ended."),
 }
 
 PARKED = {
@@ -36,6 +60,22 @@ PARKED = {
     "same_event_other_body": _l("The same event, in other words"),
 }
 
+VERDICTS = {
+    "applied": _l("applied"),
+    "parked": _l("kept, not applied"),
+    "conflict": _l("kept, contradicts an earlier one"),
+}
+
+ROLES = {
+    "customer": _l("customer"),
+    "clerk": _l("clerk"),
+    "manager": _l("manager"),
+    "accountant": _l("accountant"),
+    "admin": _l("administrator"),
+}
+
+ACTORS = {"customer": ROLES["customer"], "system": _l("system")}
+
 
 def failure_words(code: str | None) -> str | None:
     """Why an attempt failed, as a customer would say it; None where nothing failed."""
@@ -46,3 +86,42 @@ def failure_words(code: str | None) -> str | None:
 
 def parked_words(code: str | None) -> str:
     return str(PARKED.get(code or "") or code or "")
+
+
+def refusal_words(error: PaychimeError) -> str:
+    """What was wrong, to whoever reads a page; the error's own English where it has no words."""
+    if isinstance(error, ProviderRefused | ProviderUnavailable):
+        return failure_words(error.code) or error.message
+    facts = error.facts
+    if "decimals" in facts:
+        return str(
+            ngettext(
+                "%(currency)s takes %(num)s decimal at most.",
+                "%(currency)s takes %(num)s decimals at most.",
+                facts["decimals"],
+                currency=facts["currency"],
+            )
+        )
+    if "most" in facts:
+        least, most = (money(amount, facts["currency"]) for amount in (1, facts["most"]))
+        return str(gettext("The amount is from %(least)s to %(most)s.", least=least, most=most))
+    known = REFUSALS.get(error.code) or FAILURES.get(error.code) or PARKED.get(error.code)
+    return str(known or error.message)
+
+
+def verdict_words(verdict: str) -> str:
+    return str(VERDICTS.get(verdict, verdict))
+
+
+def role_words(role: str) -> str:
+    return str(ROLES.get(role, role))
+
+
+def actor_words(actor: str) -> str:
+    """Who did it: somebody by their id, a provider or a key by its name, or these two."""
+    return str(ACTORS.get(actor, actor))
+
+
+def rail_words(key: str) -> str:
+    """How a payment came, as its payer would call it."""
+    return gettext("Confirmed by the shop") if key == "manual" else house().rails.label(key)

@@ -217,4 +217,4 @@ def _refusal(answer: Mapping[str, Any]) -> ProviderRefused | ProviderUnavailable
         return ProviderRefused("MoMo does not take this payment.", code=REFUSED[code])
     if isinstance(code, int) and RESULTS.get(code, (None, None))[0] is Kind.FAILED:
         return ProviderRefused("MoMo does not take this payment.", code=RESULTS[code][1])
-    return ProviderUnavailable("MoMo cannot take payments now.")
+    return ProviderUnavailable(f"MoMo cannot take payments now (result code {code}).")

@@ -18,7 +18,9 @@ from payments.realtime.handlers import Realtime
 from payments.realtime.patrol import ROUND_SECONDS, go_round
 from payments.realtime.server import Sockets
 from payments.services.expire import expire_once
+from payments.services.figures import QUEUE_LAG
 from payments.services.reconcile import reconcile_once
+from payments.services.refunds import send_waiting
 from payments.services.relay import Relay
 from payments.store.db import in_transaction, now
 from payments.store.idempotency import forget_old
@@ -31,6 +33,7 @@ PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 EXPIRY_SECONDS = 1.0
 QUESTION_SECONDS = 2.0
+REFUND_SECONDS = 300.0
 CLEANING_SECONDS = 3600.0
 
 
@@ -46,6 +49,7 @@ class Consumer:
     def step(self) -> None:
         if not self._waiting:
             self._waiting.extend(self._queue.read(READ_SECONDS))
+            QUEUE_LAG.set(len(self._waiting))
         while self._waiting:
             # The database being away stops only the filling of gaps, and that not for ever:
             # whoever hears a fact after a gap asks for what is missing.
@@ -53,6 +57,7 @@ class Consumer:
             self._engine.tell(self._waiting[0], fill=self._tries < TRIES)
             self._waiting.popleft()
             self._tries = 0
+            QUEUE_LAG.set(len(self._waiting))
 
 
 class Background:
@@ -71,6 +76,7 @@ class Background:
             "expiry": self._every(EXPIRY_SECONDS, lambda: expire_once(now())),
             "cleaning": self._every(CLEANING_SECONDS, lambda: in_transaction(forget_old)),
             "questions": self._every(QUESTION_SECONDS, lambda: reconcile_once(rails, now())),
+            "refunds": self._every(REFUND_SECONDS, lambda: send_waiting(rails)),
         }
 
     def start(self) -> None:

@@ -96,6 +96,10 @@ def settle(notice: Notice, actor: str | None = None) -> Payment:
             raise Unapplicable("another_amount")
         if lookup(payment.status, kind).to is payment.status:
             return payment
+        if kind is Kind.PROCESSING:
+            payment = move_payment(payment, kind)
+            move_order(order, Kind.ATTEMPT_STARTED, payment)
+            return payment
         if kind is not Kind.FAILED:
             return move_payment(payment, kind)
         payment = move_payment(payment, kind, failure_code=notice.reason_code, ask_at=None)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import structlog
+
 from payments.domain.errors import (
     Conflict,
     InvalidInput,
@@ -25,6 +27,8 @@ from payments.services.moves import lookup, move_order, move_payment, tell
 from payments.settings import Settings
 from payments.store import audit, orders, payments
 from payments.store.db import end_read, in_transaction, now
+
+log = structlog.get_logger()
 
 FIRST_QUESTION = timedelta(seconds=10)
 """A provider that has said nothing for so long is asked."""
@@ -136,6 +140,7 @@ def start_payment(
     try:
         started = rail.start(payment, order, payer, to)
     except (ProviderRefused, ProviderUnavailable) as refusal:
+        log.warning("payment not taken", provider=provider, code=refusal.code, said=refusal.message)
         _not_taken(payment, refusal.code)
         raise
     return _taken(payment, started)

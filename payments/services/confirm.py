@@ -47,7 +47,9 @@ def confirm(
         if last and last.provider == "upi" and not re.fullmatch(r"[0-9]{12}", evidence):
             raise InvalidInput("A UTR has 12 digits.", code="invalid_evidence", field="evidence")
         limit = settings.confirm_limit.get(order.currency)
-        held = limit is not None and money.amount > limit
+        # Counted over the order: a large amount in small parts is a large amount.
+        before = sum(one.amount for one in confirmations.of_order(order.id) if one.alone)
+        held = limit is not None and before + money.amount > limit
         confirmations.add(
             id=confirmation_id,
             order_id=order.id,
@@ -77,6 +79,8 @@ def approve(who: Identity, confirmation_id: str) -> Confirmation:
             raise NotFound
         if held.requested_by == who.actor:
             raise Forbidden("Nobody approves their own confirmation.")
+        if held.status != "held":
+            raise Conflict("This confirmation is approved already.", code="already_approved")
         order = _confirmable(held.order_id)
         if not confirmations.approve(confirmation_id, who.actor):
             raise Conflict("This confirmation is approved already.", code="already_approved")

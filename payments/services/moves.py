@@ -44,8 +44,10 @@ def move_order(order: Order, kind: Kind, payment: Payment | None = None, **chang
     move = lookup(order.status, kind)
     if move.fact is None:
         return orders.move(order, **changes) if changes else order
-    if isinstance(move.to, OrderStatus) and move.to is not order.status:
-        changes["ended_at"] = None if move.to in OPEN else now()
+    if move.to in OPEN:
+        changes["ended_at"] = None
+    elif order.open or order.status is OrderStatus.EXPIRED:
+        changes["ended_at"] = now()
     moved = orders.move(
         order,
         status=move.to,

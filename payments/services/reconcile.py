@@ -12,11 +12,11 @@ import structlog
 from payments.domain.errors import ProviderUnavailable
 from payments.domain.notice import RawCallback
 from payments.domain.order import Payment
-from payments.domain.states import Kind
+from payments.domain.states import ASKABLE, Kind
 from payments.providers.registry import Rails
 from payments.services.apply import apply
-from payments.services.refunds import send
-from payments.store import payments, refunds
+from payments.services.refunds import send_waiting
+from payments.store import payments
 from payments.store.db import end_read, in_transaction, now
 
 log = structlog.get_logger()
@@ -34,10 +34,7 @@ def reconcile_once(rails: Rails, at: datetime) -> int:
 def reconcile_everything(rails: Rails, progress: Callable[[int, int], None]) -> int:
     """Asks about every unsettled attempt whatever its age, and sends promised refunds again."""
     asked = _ask_all(rails, payments.to_ask(None, 10_000), progress)
-    waiting = refunds.requested()
-    end_read()
-    for promised in waiting:
-        send(rails, promised)
+    send_waiting(rails)
     return asked
 
 
@@ -70,11 +67,14 @@ def _ask(rails: Rails, payment: Payment) -> None:
 
 def _schedule(payment: Payment) -> bool:
     current = payments.find(payment.reference)
-    if current is None or not current.unsettled:
+    if current is None or current.status not in ASKABLE:
         return False
     pause = SCHEDULE_SECONDS[min(current.asked, len(SCHEDULE_SECONDS) - 1)]
     jitter = random.uniform(0.9, 1.1)  # noqa: S311 (spreads questions, hides nothing)
-    payments.move(
-        current, asked=current.asked + 1, ask_at=now() + timedelta(seconds=pause * jitter)
-    )
+    next_question = now() + timedelta(seconds=pause * jitter)
+    # Of an order that has ended nobody asks for ever.
+    if not current.unsettled and current.asked >= len(SCHEDULE_SECONDS):
+        payments.move(current, asked=current.asked + 1, ask_at=None)
+    else:
+        payments.move(current, asked=current.asked + 1, ask_at=next_question)
     return True

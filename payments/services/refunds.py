@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import structlog
+
 from payments.domain import ledger as bookkeeping
 from payments.domain.errors import (
     Conflict,
@@ -21,6 +23,8 @@ from payments.services.moves import move_order
 from payments.store import audit, ledger, orders, payments, refunds
 from payments.store.db import end_read, in_transaction
 from payments.store.refunds import Refund
+
+log = structlog.get_logger()
 
 
 def refund(
@@ -63,6 +67,17 @@ def send(rails: Rails, promised: Refund) -> None:
         in_transaction(lambda: _pay(promised, payment.provider, done.refund_id, "system"))
 
 
+def send_waiting(rails: Rails) -> None:
+    """Asks again for every promised refund: a crash or a provider that was away came between."""
+    waiting = refunds.requested()
+    end_read()
+    for promised in waiting:
+        try:
+            send(rails, promised)
+        except ProviderRefused as refusal:
+            log.warning("refund refused", refund=promised.id, code=refusal.code)
+
+
 def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
     """Staff have given the money back themselves; the order's id. Raises NotFound, Conflict."""
     demand(who, "order.refund")
@@ -95,7 +110,12 @@ def _promise(who: Identity, order_id: str, amount: int | None, reason: str) -> l
     if available == 0:
         raise Conflict("There is nothing to refund.", code="nothing_to_refund")
     if not 0 < wanted <= available:
-        raise InvalidAmount(f"From 1 to {available} can be refunded.", field="amount")
+        raise InvalidAmount(
+            f"From 1 to {available} can be refunded.",
+            field="amount",
+            most=available,
+            currency=order.currency,
+        )
     promised = []
     for payment, rest in left:
         if wanted and rest:

@@ -8,10 +8,11 @@ from flask import redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from payments.domain.errors import Forbidden, PaychimeError, Unauthenticated
+from payments.domain.errors import Conflict, Forbidden, PaychimeError, Unauthenticated
 from payments.domain.money import from_major
 from payments.front.problems import status_of
 from payments.front.request import house, identity
+from payments.front.words import refusal_words
 from payments.providers.registry import PROVIDERS
 from payments.services import checkout, refunds
 from payments.services import confirm as confirmation
@@ -50,7 +51,7 @@ def new_order() -> Page:
                 )
                 return redirect(url_for("staff.show", order_id=order.id), 303)
         except PaychimeError as refusal:
-            errors[refusal.field or "amount"] = refusal.message
+            errors[refusal.field or "amount"] = refusal_words(refusal)
     page = render_template(
         "staff/new_order.html", currencies=_currencies(), errors=errors, values=values
     )
@@ -120,8 +121,11 @@ def _do(order_id: str, form: str, deed: Any) -> Page:
     except (Forbidden, Unauthenticated):
         raise
     except PaychimeError as refusal:
+        if isinstance(refusal, Conflict) and refusal.field is None:
+            # The order has moved on and has no such form any more: a page of its own says why.
+            raise
         parts = order_parts(order_for(identity(), order.id))
         values = {name: text for name, text in request.form.items() if name != "csrf_token"}
-        parts |= {"errors": {form: refusal.message}, "values": values}
+        parts |= {"errors": {form: refusal_words(refusal)}, "values": values}
         return render_template("staff/order.html", **parts), status_of(refusal)
     return redirect(url_for("staff.order", order_id=order.id), 303)

@@ -19,6 +19,6 @@ def staff_only() -> BaseResponse | None:
     who = identity()
     if who.staff:
         return None
-    if who.user is None and request.method == "GET":
+    if who.user is None and request.method in {"GET", "HEAD"}:
         return redirect(url_for("web.login", next=request.path))
     raise NotFound

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import segno
@@ -17,11 +18,13 @@ from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.snapshot import iso, payment_view, snapshot
 from payments.domain.states import OrderStatus
+from payments.front.cursors import from_cursor, to_cursor
 from payments.front.request import base_url, house, identity
-from payments.front.words import failure_words, parked_words
+from payments.front.words import actor_words, failure_words, parked_words, rail_words, verdict_words
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
 from payments.store import audit, confirmations, inbox, orders, payments, refunds, sightings
+from payments.store.confirmations import Confirmation
 from payments.store.inbox import Entry
 
 LISTED = 60
@@ -52,32 +55,28 @@ def _listed() -> dict[str, Any]:
     status, search = request.args.get("status") or None, (request.args.get("q") or "").strip()
     if status and status not in {one.value for one in OrderStatus}:
         status = None
-    found = orders.page(status=status, search=search or None, limit=LISTED)
+    cursor = request.args.get("cursor") or None
+    found = orders.page(
+        status=status, search=search or None, before=from_cursor(cursor), limit=LISTED + 1
+    )
+    shown, more = list(found[:LISTED]), len(found) > LISTED
     return {
-        "orders": rows(list(found)),
+        "orders": rows(shown),
         "filters": {"status": status, "statuses": [one.value for one in OrderStatus]},
         "q": search,
-        "next_cursor": None,
+        "cursor": cursor,
+        "next_cursor": to_cursor(shown[-1]) if more else None,
     }
+
+
+def _confirmation(one: Confirmation) -> dict[str, Any]:
+    mine = one.requested_by == identity().actor
+    return {**asdict(one), "requested_at": iso(one.requested_at), "mine": mine}
 
 
 def _waiting() -> dict[str, Any]:
     """What waits for staff beside the orders: kept callbacks and confirmations above the limit."""
-    who = identity().actor
-    held = [
-        {
-            "id": one.id,
-            "order_id": one.order_id,
-            "amount": one.amount,
-            "currency": one.currency,
-            "reason": one.reason,
-            "evidence": one.evidence,
-            "requested_by": one.requested_by,
-            "requested_at": iso(one.requested_at),
-            "mine": one.requested_by == who,
-        }
-        for one in confirmations.held()
-    ]
+    held = [_confirmation(one) for one in confirmations.held()]
     claims = [
         {
             "order_id": line.order_id,
@@ -104,7 +103,7 @@ def order_parts(order: Order) -> dict[str, Any]:
     attempts = payments.of_order(order.id)
     (row,) = rows([order])
     if row["payment"]:
-        row["payment"]["provider_label"] = house().rails.label(row["payment"]["provider"])
+        row["payment"]["provider_label"] = rail_words(row["payment"]["provider"])
         row["payment"]["failure_reason"] = failure_words(row["payment"]["failure_code"])
     return {
         "order": row,
@@ -112,22 +111,13 @@ def order_parts(order: Order) -> dict[str, Any]:
         "attempts": [
             {
                 **payment_view(one),
-                "provider_label": house().rails.label(one.provider),
+                "provider_label": rail_words(one.provider),
                 "failure_reason": failure_words(one.failure_code),
                 "confirmed_by": one.confirmed_by,
             }
             for one in attempts
         ],
-        "confirmations": [
-            {
-                **{name: getattr(one, name) for name in ("id", "status", "amount", "currency")},
-                **{name: getattr(one, name) for name in ("reason", "evidence", "requested_by")},
-                "approved_by": one.approved_by,
-                "requested_at": iso(one.requested_at),
-                "mine": one.requested_by == identity().actor,
-            }
-            for one in confirmations.of_order(order.id)
-        ],
+        "confirmations": [_confirmation(one) for one in confirmations.of_order(order.id)],
         "timeline": timeline(order),
         "refunds": refunds.of_order(order.id),
         "once": secrets.token_urlsafe(12),
@@ -150,7 +140,7 @@ def timeline(order: Order) -> list[dict[str, Any]]:
             "at": iso(line.at),
             "kind": line.action,
             "text": _what_was_said(line),
-            "actor": line.actor,
+            "actor": actor_words(line.actor),
             "callback_id": line.detail.get("entry"),
         }
         for line in audit.of_order(order.id)
@@ -160,7 +150,7 @@ def timeline(order: Order) -> list[dict[str, Any]]:
             "at": iso(at),
             "kind": "page.seen",
             "text": _("The payer's screen shows version %(version)s", version=version),
-            "actor": "customer",
+            "actor": actor_words("customer"),
             "callback_id": None,
         }
         for version, at in sightings.of_topic(order_topic(order.id))
@@ -183,7 +173,7 @@ def show(order_id: str) -> str:
     """The link and its code, to show at the counter, send or print."""
     found = order_for(identity(), order_id)
     link = base_url() + url_for(
-        "web.checkout", order_id=found.id, access=house().tokens.link(found.id)
+        "web.checkout", order_id=found.id, access=house().tokens.link(found.id), lang=None
     )
     drawn = segno.make(link, error="m", micro=False).svg_inline(
         border=4, dark="#000", light="#fff", omitsize=True
@@ -201,10 +191,10 @@ def show(order_id: str) -> str:
 def _line(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
-        "provider": house().rails.label(entry.provider),
+        "provider": rail_words(entry.provider),
         "event_id": entry.event_id,
         "received_at": iso(entry.received_at),
-        "verdict": entry.verdict,
+        "verdict": verdict_words(entry.verdict),
         "reason": parked_words(entry.reason),
         "order_id": entry.order_id,
         "reference": entry.reference,
@@ -223,7 +213,7 @@ def parked() -> str:
     )
 
 
-@staff.get("/callbacks/<int:callback_id>")
+@staff.get("/callbacks/<int(max=9223372036854775807):callback_id>")
 def callback(callback_id: int) -> str:
     demand(identity(), "order.see")
     entry = inbox.find(callback_id)

@@ -29,6 +29,11 @@ class Confirmation:
     approved_by: str | None
     approved_at: datetime | None
 
+    @property
+    def alone(self) -> bool:
+        """One person's word paid it."""
+        return self.status == "applied" and self.approved_by is None
+
 
 _COLUMNS = [confirmations.c[name] for name in Confirmation.__dataclass_fields__]
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from payments.domain.order import Payment
-from payments.domain.states import UNSETTLED, PaymentStatus
+from payments.domain.states import ASKABLE, PaymentStatus
 from payments.store.db import LostRace, db
 from payments.store.tables import payments
 
@@ -85,8 +85,10 @@ def move(payment: Payment, **changes: Any) -> Payment:
 
 
 def to_ask(at: datetime | None, limit: int) -> Sequence[Payment]:
-    """Unsettled attempts whose provider is to be asked by now; all where `at` is None."""
-    query = select(*_COLUMNS).where(payments.c.status.in_([s.value for s in UNSETTLED]))
+    """Attempts whose provider is to be asked by now; all that are ever asked where `at` is None."""
+    query = select(*_COLUMNS).where(
+        payments.c.ask_at.is_not(None), payments.c.status.in_([s.value for s in ASKABLE])
+    )
     if at is not None:
         query = query.where(payments.c.ask_at <= at)
     rows = db.session.execute(query.order_by(payments.c.ask_at, payments.c.seq).limit(limit))

@@ -15,7 +15,7 @@ from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.ports import Payer
 from payments.front.request import house, identity, locale, remember_order, return_url
-from payments.front.words import failure_words
+from payments.front.words import failure_words, rail_words, refusal_words
 from payments.services import checkout as use
 from payments.services.access import link_is_open, order_for
 from payments.services.snapshots import order_snapshot
@@ -32,7 +32,7 @@ def view(order: Order) -> dict[str, Any]:
     seen["seconds_left"] = max(0, int((order.expires_at - now()).total_seconds()))
     payment = seen["payment"]
     if payment:
-        payment["provider_label"] = house().rails.label(payment["provider"])
+        payment["provider_label"] = rail_words(payment["provider"])
         payment["failure_reason"] = failure_words(payment["failure_code"])
     return seen
 
@@ -92,16 +92,19 @@ def pay(order_id: str) -> BaseResponse | tuple[str, int]:
             payer,
             return_url(order.id),
             locale(),
-            again=False,
+            again="again" in request.form,
         )
     except (InvalidInput, ProviderRefused, ProviderUnavailable) as refusal:
-        words = failure_words(refusal.code) or refusal.message
-        fresh = order_for(identity(), order_id)
-        return render_template("checkout/page.html", **{**parts(fresh), "error": words}), 422
+        return _refused(order_for(identity(), order_id), refusal_words(refusal))
     except Conflict:
         # It has ended meanwhile: the page says how.
         pass
     return redirect(url_for("web.checkout", order_id=order_id), 303)
+
+
+def _refused(order: Order, words: str) -> tuple[str, int]:
+    """The page again, with what was wrong."""
+    return render_template("checkout/page.html", **{**parts(order), "error": words}), 422
 
 
 @web.get("/checkout/<order_id>/return")
@@ -114,11 +117,12 @@ def come_back(order_id: str) -> BaseResponse:
 
 
 @web.post("/checkout/<order_id>/claim")
-def claim(order_id: str) -> BaseResponse:
+def claim(order_id: str) -> BaseResponse | tuple[str, int]:
     order = order_for(identity(), order_id)
     reference, note = (request.form.get(name, "").strip() for name in ("reference", "note"))
     if not 0 < len(reference) <= 100 or len(note) > 500:
-        raise InvalidInput(_("Give the reference of your payment, as your bank or app shows it."))
+        words = _("Give the reference of your payment, as your bank or app shows it.")
+        return _refused(order, words)
     # Nobody reads a hundredth note, and each is kept for good.
     if len(audit.claims([order.id])) >= MOST_CLAIMS:
         raise Conflict(_("Your notes have reached the shop. Please wait for its answer."))

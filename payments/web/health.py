@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Response
@@ -40,5 +41,7 @@ def readyz() -> tuple[dict[str, Any], int]:
 
 @web.get("/metrics")
 def metrics() -> Response:
-    OUTBOX_LAG.set(outbox.lag()[0])
+    # While the database is away the other figures are needed most.
+    with suppress(SQLAlchemyError):
+        OUTBOX_LAG.set(outbox.lag()[0])
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)

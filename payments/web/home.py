@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from payments.domain.money import Money
 from payments.front.request import house
+from payments.front.words import role_words
 from payments.services.access import Identity
 from payments.services.checkout import NewOrder, open_order
 from payments.services.demo import GOODS, LOGINS, PASSWORD
@@ -34,7 +35,10 @@ def home() -> BaseResponse | str:
     return render_template(
         "home.html",
         goods=goods,
-        logins=[{"email": e, "role": role, "password": PASSWORD} for e, role, *_rest in LOGINS],
+        logins=[
+            {"email": email, "role": role_words(role), "password": PASSWORD}
+            for email, role, *_rest in LOGINS
+        ],
         phone_url="/sandbox/momo/",
     )
 

@@ -252,6 +252,16 @@ def test_a_shop_may_say_pending_then_success(people: People, client: FlaskClient
     assert len(people.in_app(payments.of_order, order.id)) == 1
 
 
+def test_a_shop_that_says_pending_changes_the_page_by_one_version(
+    people: People, client: FlaskClient
+) -> None:
+    order = people.order(100)
+    tell_shop(client, order.id, 100, status="pending", event="a")
+    assert order_now(people, order).version == 2
+    tell_shop(client, order.id, 100, status="pending", event="b")
+    assert order_now(people, order).version == 2, "nothing new was said"
+
+
 def test_another_currency_pays_nothing(people: People, client: FlaskClient) -> None:
     order = people.order(100)
     assert tell_shop(client, order.id, 100, currency="INR") == 200
