@@ -1,4 +1,4 @@
-"""A provider that stays silent is asked; what it answers is applied like what it would have said."""
+"""A provider that stays silent is asked, and its answer is applied like a callback of its own."""
 
 from __future__ import annotations
 
