@@ -15,6 +15,7 @@ from flask_babel import Babel, get_locale
 from flask_compress import Compress
 from flask_login import LoginManager
 
+from payments.domain.errors import UnknownCurrency
 from payments.domain.money import exponent, to_major
 from payments.front.request import (
     LANGUAGES,
@@ -63,11 +64,19 @@ def _read_whole(response: Response) -> Response:
     return response
 
 
-def money(amount: int, currency: str) -> str:
-    """Minor units in the reader's form, with the digits of ISO 4217 (CLDR's differ for some)."""
+def money(amount: int, currency: str | None) -> str:
+    """Minor units in the reader's form, with the digits of ISO 4217 (CLDR's differ for some).
+
+    A kept callback may name no currency, or one that is none: then the number is shown as it came.
+    """
+    try:
+        digits = exponent(currency or "")
+    except UnknownCurrency:
+        return f"{amount} {currency or ''}".strip()
+    assert currency is not None  # noqa: S101 (for the type checker; it has digits)
     reader = get_locale()
     pattern = copy(reader.currency_formats["standard"])
-    pattern.frac_prec = (exponent(currency),) * 2
+    pattern.frac_prec = (digits, digits)
     value = Decimal(to_major(amount, currency))
     return str(pattern.apply(value, reader, currency=currency, currency_digits=False))
 

@@ -26,6 +26,7 @@ TOLERANCE_SECONDS = 300
 KINDS = {"success": Kind.SUCCEEDED, "failed": Kind.FAILED, "pending": Kind.PROCESSING}
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _TRANSACTION = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -59,8 +60,8 @@ class Generic:
         if not isinstance(status, str) or status not in KINDS:
             raise MalformedCallback("status is none of success, failed, pending.")
         currency = message.get("currency")
-        if currency is not None and not isinstance(currency, str):
-            raise MalformedCallback("currency is not a text.")
+        if currency is not None and not _CURRENCY.fullmatch(str(currency)):
+            raise MalformedCallback("currency is not three letters.")
         lower = {name.lower(): value for name, value in headers.items()}
         return [
             Notice(

@@ -205,7 +205,7 @@ def _whole(message: Mapping[str, Any], name: str) -> int:
     value = message.get(name)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return int(value)
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 2**63:
         raise MalformedCallback(f"{name} is not a whole number.")
     return value
 

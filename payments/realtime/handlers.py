@@ -10,8 +10,10 @@ import structlog
 from flask import Flask, Request
 from flask_socketio import ConnectionRefusedError
 
-from payments.dialects import DIALECTS, Dialect
+from payments.dialects import ALL_ORDERS, DIALECTS, Dialect
 from payments.domain.errors import Unauthenticated
+from payments.domain.facts import order_topic
+from payments.domain.order import Order
 from payments.domain.snapshot import iso
 from payments.realtime.catchup import Refused, events_of, find_target, present, read_wish
 from payments.realtime.engine import Engine
@@ -170,8 +172,17 @@ class Realtime:
         return {dialect.id_field: wish.named}
 
     def _seen(self, visitor: Visitor, _dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
-        self._sightings.take(visitor, args[0] if args else None)
+        order = self._sightings.take(visitor, args[0] if args else None)
+        if order is not None:
+            self._tell_staff(order)
         return {}
+
+    def _tell_staff(self, order: Order) -> None:
+        """No fact, and no version: staff's pages look again, the payer's know this version."""
+        topics = {ALL_ORDERS: self.engine.newest_id, order_topic(order.id): order.version}
+        for topic, version in topics.items():
+            told = {"topic": topic, "version": version, "event": "payer.saw", "snapshot": None}
+            self.rooms.emit("update", {**told, "sent_at": iso(now())}, to=topic, namespace="/")
 
     def _replier(self, reply: Callable[[str], tuple[str, dict[str, Any]]]) -> Act:
         def act(visitor: Visitor, _dialect: Dialect, _args: tuple[Any, ...]) -> dict[str, Any]:

@@ -22,8 +22,11 @@ class Sightings:
         self._engine = engine
         self._known: OrderedDict[tuple[str, int], None] = OrderedDict()
 
-    def take(self, visitor: Visitor, claim: Any) -> None:
-        """Only of a topic that this socket watches, and a version that exists. Raises Refused."""
+    def take(self, visitor: Visitor, claim: Any) -> Order | None:
+        """The order, where its payer has shown something new; None where that is known.
+
+        Only of a topic that this socket watches, and a version that exists. Raises Refused.
+        """
         topic = claim.get("topic") if isinstance(claim, dict) else None
         version = claim.get("version") if isinstance(claim, dict) else None
         if not isinstance(topic, str) or not isinstance(version, int) or not is_version(version):
@@ -31,12 +34,14 @@ class Sightings:
         if topic not in visitor.watching.values() or not topic.startswith("order:"):
             raise Refused("not_found")
         if (topic, version) in self._known:
-            return
+            return None
         order = orders.find(topic.removeprefix("order:"))
         if order is None or not 0 < version <= order.version:
             raise Refused("not_found")
-        if _pays(visitor.identity, order):
-            self._record(topic, version)
+        if not _pays(visitor.identity, order):
+            return None
+        self._record(topic, version)
+        return order
 
     def _record(self, topic: str, version: int) -> None:
         in_transaction(lambda: sightings.record(topic, version))

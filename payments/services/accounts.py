@@ -64,6 +64,8 @@ def create_user(
         raise InvalidInput("This is not an e-mail address.", code="invalid_email")
     if not shortest <= len(password) <= 1000:
         raise InvalidInput(f"A password has {shortest} characters or more.", code="weak_password")
+    if name and (len(name) > 200 or not name.isprintable()):
+        raise InvalidInput("A name takes 200 characters at most.", code="invalid_name")
     user_id, hashed = new_id("U"), _HASHER.hash(password)
 
     def change() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from threading import Event
 
 from payments.domain.ports import Queue
@@ -22,6 +23,8 @@ def relay_once(queue: Queue) -> int:
     end_read()
     if facts:
         queue.publish(facts)
+        # The pages first: marking waits for the disk.
+        time.sleep(0)
         in_transaction(lambda: outbox.mark_published(facts))
     return len(facts)
 
