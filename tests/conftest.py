@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from payments.bootstrap import create_app
+from payments.services import accounts
 from payments.settings import Settings, load
 from payments.store.db import db
 from tests.people import People
@@ -37,6 +39,15 @@ ENVIRONMENT = {
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Argon2 with hardly any work: what it protects here is known to everybody."""
+    with pytest.MonkeyPatch.context() as changed:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        changed.setattr(accounts, "_HASHER", quick)
+        yield
 
 
 def _migrate(url: str, instance: Path) -> None:

@@ -165,7 +165,9 @@ FINAL_FAILURES = {
 """The "final failure" row of MoMo's result code table."""
 
 
-@pytest.mark.parametrize("code", sorted({0, 9000, 1000, 7000, 7002, 8000, 10, 13, 49, 77777, *FINAL_FAILURES}))
+@pytest.mark.parametrize(
+    "code", sorted({0, 9000, 1000, 7000, 7002, 8000, 10, 13, 49, 77777, *FINAL_FAILURES})
+)
 def test_a_result_code_means_what_momos_table_says(code: int) -> None:
     shop = momo("access", "secret")
     fields = {
@@ -178,6 +180,10 @@ def test_a_result_code_means_what_momos_table_says(code: int) -> None:
     }
     (notice,) = shop.read(JSON, body_of(fields))
     expected = (
-        Kind.SUCCEEDED if code in {0, 9000} else Kind.FAILED if code in FINAL_FAILURES else Kind.PROCESSING
+        Kind.SUCCEEDED
+        if code in {0, 9000}
+        else Kind.FAILED
+        if code in FINAL_FAILURES
+        else Kind.PROCESSING
     )
     assert notice.kind is expected, "an unknown code is not paid, and is asked about again"
