@@ -5,9 +5,10 @@ export PYTHON
 BIN := .venv/bin
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --strip-extras --allow-unsafe
+TRANSLATIONS := payments/translations
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench lock dev
+.PHONY: help install run test check format bench messages lock dev
 .NOTPARALLEL:
 
 help:
@@ -35,6 +36,15 @@ format: dev ## Format the code and mend what lint can mend
 
 bench: dev ## Run the benchmark
 	@$(BIN)/python -m benchmarks
+
+# `Good` and `Operation` name what home.html and api_docs.html show of them by `_()`.
+messages: dev ## Extract and compile the words of the pages
+	@$(BIN)/pybabel --quiet extract --mapping=pyproject.toml -k _l -k Good:1 -k Operation:3 \
+		--add-location=file --sort-by-file --output-file=$(TRANSLATIONS)/messages.pot .
+	@$(BIN)/pybabel --quiet update --input-file=$(TRANSLATIONS)/messages.pot --output-dir=$(TRANSLATIONS) \
+		--width=100 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@rm $(TRANSLATIONS)/messages.pot
+	@$(BIN)/pybabel --quiet compile --directory=$(TRANSLATIONS)
 
 install: ## Make .venv with the pinned requirements; safe to repeat
 	@.ci/install-venv requirements.txt
