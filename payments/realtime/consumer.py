@@ -19,7 +19,6 @@ from payments.realtime.patrol import ROUND_SECONDS, go_round
 from payments.realtime.server import Sockets
 from payments.services.expire import expire_once
 from payments.services.figures import QUEUE_LAG
-from payments.services.figures import QUEUE_LAG
 from payments.services.reconcile import reconcile_once
 from payments.services.refunds import send_waiting
 from payments.services.relay import Relay
@@ -58,7 +57,6 @@ class Consumer:
             self._engine.tell(self._waiting[0], fill=self._tries < TRIES)
             self._waiting.popleft()
             self._tries = 0
-            QUEUE_LAG.set(len(self._waiting))
             QUEUE_LAG.set(len(self._waiting))
 
 

@@ -14,7 +14,7 @@ from payments.front.problems import status_of
 from payments.front.request import house, identity
 from payments.front.words import refusal_words
 from payments.providers.registry import PROVIDERS
-from payments.services import checkout, refunds
+from payments.services import callbacks, checkout, refunds
 from payments.services import confirm as confirmation
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
@@ -86,6 +86,12 @@ def refund(order_id: str) -> Page:
         refunds.refund(house().rails, identity(), order_id, amount, _field("reason"))
 
     return _do(order_id, "refund", deed)
+
+
+@staff.post("/callbacks/<int:callback_id>/resolve")
+def resolve_callback(callback_id: int) -> Page:
+    callbacks.resolve(identity(), callback_id, _field("reason"))
+    return redirect(url_for("staff.parked"), 303)
 
 
 @staff.post("/refunds/<refund_id>/paid")

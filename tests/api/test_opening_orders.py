@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from payments.services import accounts
 from payments.store import orders
 from tests.outside import (
     ON_SQLITE,
@@ -175,7 +176,5 @@ def test_text_of_a_stranger_is_kept_as_it_is(shop: Caller) -> None:
 
 
 def test_a_key_with_the_longest_name_opens_orders(app: Flask, people: People) -> None:
-    from payments.services import accounts
-
     key = people.in_app(accounts.create_key, "n" * 80)
     done(Caller(app, {"Authorization": f"Bearer {key}"}).post("/orders", ORDER), 201)

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from payments.domain.order import Order
-from tests.outside import ON_SQLITE, ORDER, attempt_of, count, done, momo_notice, problem
+from tests.outside import ON_SQLITE, ORDER, attempt_of, count, done, momo_notice, problem, seen
 from tests.people import People
 
 pytestmark = ON_SQLITE
@@ -71,11 +71,7 @@ def test_a_token_may_write_from_anywhere(people: People, app: Flask, origin: str
 
 
 def test_a_provider_has_no_origin_and_needs_none(people: People, order: Order, app: Flask) -> None:
-    from payments.services import confirm
-
-    people.in_app(
-        confirm.confirm, people.house.settings, people.clerk, order.id, 50_000, "seen", "receipt"
-    )
+    seen(people, order.id, 50_000)
     notice = momo_notice(attempt_of(people, order.id))
     browser = people.browser(order)
     for path in ("/api/v1/payment/momo/callback", "/callbacks/momo"):

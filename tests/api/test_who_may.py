@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from payments.domain.order import Order
 from payments.store import tables
-from payments.store.db import db, in_transaction
+from payments.store.db import db, in_transaction, now
 from tests.outside import ON_SQLITE, ORDER, Caller, done, everything, problem, submit
 from tests.people import PASSWORD, People
 
@@ -172,8 +172,6 @@ def test_a_lost_role_is_lost_at_once(app: Flask, people: People, order: Order) -
 
 
 def test_whoever_is_disabled_is_nobody(app: Flask, people: People, order: Order) -> None:
-    from payments.store.db import now
-
     clerk = people.clerk
     assert clerk.user is not None
     caller, browser = Caller(app, people.token(clerk)), people.signed_in(clerk)
@@ -186,8 +184,6 @@ def test_whoever_is_disabled_is_nobody(app: Flask, people: People, order: Order)
 
 
 def test_a_revoked_key_opens_nothing(app: Flask, people: People) -> None:
-    from payments.store.db import now
-
     caller = Caller(app, people.key())
     done(caller.get("/orders"))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -268,6 +270,49 @@ def test_a_flood_does_not_keep_others_from_hearing(a_shop: Shop, visit: Visit, p
         took.append(time.monotonic() - began)
     assert sorted(took)[len(took) // 2] < 0.5
     page.socket.sock.setblocking(True)
+
+
+@pytest.mark.parametrize("kind", ["requests", "pings", "empty fragments"])
+def test_one_connection_that_never_pauses_does_not_stop_the_server(
+    a_shop: Shop, by_hand: ByHand, kind: str
+) -> None:
+    page = by_hand(a_shop, origin=a_shop.url)
+    page.connect(None)
+    flood = {
+        "requests": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 500,
+        "pings": b"\x89\x80\0\0\0\0" * 2_000,
+        "empty fragments": b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 100_000,
+    }[kind]
+    plain = socket.create_connection(("127.0.0.1", a_shop.port))
+    target = plain if kind == "requests" else page.socket.sock
+    over = threading.Event()
+
+    def pour() -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                target.sendall(flood)
+
+    def drain() -> None:
+        with suppress(OSError):
+            while target.recv(1_000_000):
+                pass
+
+    threads = [threading.Thread(target=work) for work in (pour, drain)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    took = []
+    for _ in range(10):
+        began = time.monotonic()
+        a_shop.get("/healthz")
+        took.append(time.monotonic() - began)
+    over.set()
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
+    plain.close()
+    assert sorted(took)[5] < 0.5
 
 
 def test_a_socket_that_says_nothing_is_counted_and_let_go(a_shop: Shop, by_hand: ByHand) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from payments.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, PaychimeError
 from payments.domain.order import Order
 from payments.services import checkout, confirm, expire
 from payments.services.access import Identity
 from payments.services.confirm import Confirmed
-from payments.store import audit, confirmations, ledger, orders, payments
+from payments.store import audit, confirmations, ledger, orders, payments, tables
+from payments.store.db import db, in_transaction
 from tests.outside import ON_SQLITE, at_once, attempt_of, begin, count, everything, momo_calls
 from tests.people import People
 from tests.sandbox.world import World
@@ -329,11 +331,6 @@ class TestWhenTheProviderSpeaksAfterwards:
 @ON_SQLITE
 def test_a_utr_has_twelve_digits(people: People) -> None:
     """No rail of UPI is here yet, so the attempt is dressed up as one."""
-    from sqlalchemy import update
-
-    from payments.store import tables
-    from payments.store.db import db, in_transaction
-
     order = people.order(LIMIT)
     confirmed(people, order, 1_000)
 

@@ -138,7 +138,9 @@ def test_a_provider_that_is_away_stops_nobody(
     phone.decide("pay", attempt_of(people, order.id).reference, silent=True)
     nowhere = f"http://127.0.0.1:{free_port()}"
     momo = people.house.rails.receiver("momo")
-    monkeypatch.setattr(momo, "_momo", replace(people.house.settings.momo, api_url=nowhere))
+    known = people.house.settings.momo
+    assert known is not None
+    monkeypatch.setattr(momo, "_momo", replace(known, api_url=nowhere))
     asked = people.in_app(reconcile_everything, people.house.rails, lambda *_: None)
     assert asked == 1
     assert status_of(people, order) is OrderStatus.PENDING

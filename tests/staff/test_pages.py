@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from payments.domain.order import Order
+from payments.services import checkout
 from payments.store import inbox, orders
 from tests.outside import (
     ON_SQLITE,
@@ -21,6 +22,7 @@ from tests.outside import (
 )
 from tests.people import People
 from tests.sandbox.world import World
+from tests.signing import shop_webhook
 
 pytestmark = ON_SQLITE
 
@@ -344,8 +346,6 @@ class TestKeptCallbacks:
         assert "4088878653" in shown.text
 
     def test_money_after_a_cancellation_is_found_from_the_desk(self, people: People) -> None:
-        from payments.services import checkout
-
         order = people.order(50_000)
         begin(people, order.id)
         attempt = attempt_of(people, order.id)
@@ -363,3 +363,20 @@ class TestKeptCallbacks:
         assert people.in_app(inbox.count_unresolved) == 1
         for which in ("0", "99", "-1", "x", "9" * 30, "1.5"):
             assert clerk.get(f"/staff/callbacks/{which}").status_code == 404, which
+
+
+def test_a_kept_callback_waits_until_a_clerk_has_dealt_with_it(people: People) -> None:
+    body, headers = shop_webhook("nobodys-order", 100)
+    people.app.test_client().post("/webhook/payment", data=body, headers=headers)
+    clerk = people.signed_in(people.clerk)
+    (waiting,) = people.in_app(inbox.unresolved)
+    page = clerk.get(f"/staff/callbacks/{waiting.id}").get_data(as_text=True)
+    form = {"csrf_token": page.split('name="csrf_token" value="')[1].split('"')[0]}
+    path = f"/staff/callbacks/{waiting.id}/resolve"
+    assert clerk.post(path, data={**form, "reason": ""}).status_code == 400
+    assert len(people.in_app(inbox.unresolved)) == 1
+    assert clerk.post(path, data={**form, "reason": "Sent back by hand"}).status_code == 303
+    assert people.in_app(inbox.unresolved) == []
+    assert clerk.post(path, data={**form, "reason": "Once more"}).status_code == 409
+    again = clerk.get(f"/staff/callbacks/{waiting.id}").get_data(as_text=True)
+    assert "/resolve" not in again

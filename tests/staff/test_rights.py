@@ -6,7 +6,7 @@ import pytest
 
 from payments.domain.order import Order
 from payments.services.access import Identity
-from payments.store import orders
+from payments.store import confirmations, orders
 from tests.outside import ON_SQLITE, count, csrf, done, everything, page_of, seen, submit
 from tests.people import People
 
@@ -51,8 +51,6 @@ def order(people: People) -> Order:
 
 
 def held_of(people: People) -> str:
-    from payments.store import confirmations
-
     (one,) = people.in_app(confirmations.held)
     return one.id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.conftest import ENVIRONMENT
 from tests.outside import (
     ON_SQLITE,
     Caller,
+    Json,
     attempt_of,
     begin,
     done,
@@ -29,8 +31,10 @@ from tests.people import People
 from tests.sandbox.world import World
 
 JSON = {"Content-Type": "application/json"}
-PATHS = ("/callbacks/momo", "/api/v1/payment/momo/callback", "/callbacks/generic")
-PATHS = (*PATHS, "/webhook/payment")
+PATHS = (
+    *("/callbacks/momo", "/api/v1/payment/momo/callback"),
+    *("/callbacks/generic", "/webhook/payment"),
+)
 
 NONSENSE = (
     *(b"", b"{", b"[]", b"null", b'"x"', b"\xff", b'{"a": NaN}', b'{"a": 1e999}', b"\x00"),
@@ -52,8 +56,6 @@ def attempt(people: People) -> Payment:
 
 
 def webhook(app: Flask, message: Any, path: str = "/webhook/payment", **more: str) -> TestResponse:
-    from datetime import UTC, datetime
-
     body = message if isinstance(message, str) else json.dumps(message)
     at = datetime.fromtimestamp(int(more.pop("at", time.time())), UTC)
     event = more.pop("event", "msg_1")
@@ -74,8 +76,7 @@ def test_what_nobody_signed_leaves_nothing(app: Flask, people: People, attempt: 
     client = app.test_client()
     for path in PATHS:
         for body in ({}, good | {"signature": "0" * 64}, good | {"amount": 1}, {"a": "b"}):
-            problem_of_401 = client.post(path, json=body)
-            assert problem_of_401.status_code == 401, (path, body)
+            assert client.post(path, json=body).status_code == 401, (path, body)
         for nonsense in NONSENSE:
             answer = client.post(path, data=nonsense, headers=JSON)
             assert answer.status_code in {400, 401}, (path, nonsense[:20])
@@ -117,16 +118,14 @@ def test_what_cannot_be_applied_is_kept_and_shown_to_staff(
     app: Flask, people: People, attempt: Payment
 ) -> None:
     most = 2**63
-    for number, changes in enumerate(
-        (
-            {"amount": 1},
-            {"orderId": "none"},
-            {"orderId": "<script>" * 8},
-            {"orderId": "'; DROP TABLE orders; --"},
-            {"amount": most - 1},
-        ),
-        1,
-    ):
+    strange: list[Json] = [
+        {"amount": 1},
+        {"orderId": "none"},
+        {"orderId": "<script>" * 8},
+        {"orderId": "'; DROP TABLE orders; --"},
+        {"amount": most - 1},
+    ]
+    for number, changes in enumerate(strange, 1):
         answer = momo_calls(app, attempt, **{"transId": number, **changes})
         assert answer.status_code == 204, changes
     assert webhook(app, booking("none")).status_code == 200

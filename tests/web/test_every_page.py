@@ -13,12 +13,15 @@ from payments.domain.order import Order
 from payments.services import checkout, expire
 from tests.outside import (
     ON_SQLITE,
+    ORDER,
     SCRIPT,
     SQL,
+    Caller,
     Page,
     attempt_of,
     begin,
     count,
+    done,
     momo_calls,
     page_of,
     seen,
@@ -249,7 +252,5 @@ class TestBehindATlsProxy:
             assert answer.headers["Strict-Transport-Security"].startswith("max-age=")
 
     def test_the_link_leads_to_the_public_address(self, app: Flask, people: People) -> None:
-        from tests.outside import ORDER, Caller, done
-
         told = done(Caller(app, people.key()).post("/orders", ORDER), 201)
         assert told["checkout_url"].startswith(f"https://pay.shop.test/checkout/{told['id']}?")

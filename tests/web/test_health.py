@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from payments import __version__
 from payments.services.demo import GOODS
-from tests.outside import ON_SQLITE, attempt_of, count, momo_calls, page_of, submit
+from tests.outside import ON_SQLITE, attempt_of, count, momo_calls, page_of, seen, submit
 from tests.people import People
 
 pytestmark = ON_SQLITE
@@ -40,12 +40,8 @@ class TestWithoutRedis:
 
 
 def test_prometheus_reads_the_figures(app: Flask, people: People) -> None:
-    from payments.services import confirm
-
     order = people.order()
-    people.in_app(
-        confirm.confirm, people.house.settings, people.clerk, order.id, 50_000, "seen", "receipt"
-    )
+    seen(people, order.id, 50_000)
 
     def told() -> dict[str, float]:
         answer = app.test_client().get("/metrics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from payments.services import accounts
 from payments.store import people as people_store
 from payments.store.db import in_transaction
 from tests.outside import ON_SQLITE, Page, page_of, submit
@@ -67,8 +68,6 @@ def test_the_language_asked_for_is_remembered(people: People) -> None:
 
 @pytest.fixture
 def mai(people: People) -> People:
-    from payments.services import accounts
-
     people.in_app(
         accounts.create_user, "mai@people.test", PASSWORD, "clerk", name="Mai", locale="vi"
     )
