@@ -29,6 +29,7 @@ from payments.domain.money import exponent
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
+SHORTEST_SECRET = 16
 LOCALES = ("en", "vi", "fr", "hi", "si")
 
 SANDBOX_VALUES = {
@@ -194,9 +195,7 @@ def _limits(value: str) -> dict[str, int]:
 
 
 def _secret_key(read: _Reader, env: str, instance: Path) -> tuple[str, ...]:
-    keys = read.secrets("SECRET_KEY")
-    if any(len(key) < 16 for key in keys):
-        raise BadSetting("SECRET_KEY", "expected at least 16 characters")
+    keys = _long_enough(read, "SECRET_KEY", env)
     if keys:
         return keys
     if env == "production":
@@ -204,11 +203,17 @@ def _secret_key(read: _Reader, env: str, instance: Path) -> tuple[str, ...]:
     return (_made_once(instance / "secret_key"),)
 
 
-def _jwt_secrets(read: _Reader, secret_keys: tuple[str, ...]) -> tuple[str, ...]:
+def _long_enough(read: _Reader, name: str, env: str) -> tuple[str, ...]:
+    """In production a secret that could be guessed is none; a developer's own protects nothing."""
+    values = read.secrets(name)
+    if env == "production" and any(len(value) < SHORTEST_SECRET for value in values):
+        raise BadSetting(name, f"expected at least {SHORTEST_SECRET} characters")
+    return values
+
+
+def _jwt_secrets(read: _Reader, env: str, secret_keys: tuple[str, ...]) -> tuple[str, ...]:
     """Those set, else one derived from each SECRET_KEY, so that both of a rotation verify."""
-    given = read.secrets("JWT_SECRET")
-    if any(len(secret) < 16 for secret in given):
-        raise BadSetting("JWT_SECRET", "expected at least 16 characters")
+    given = _long_enough(read, "JWT_SECRET", env)
     return given or tuple(
         hmac.new(key.encode(), b"paychime.jwt", hashlib.sha256).hexdigest() for key in secret_keys
     )
@@ -295,7 +300,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         public_url=read.url("PUBLIC_URL", own),
         trusted_proxies=read.number("TRUSTED_PROXIES", 0, 0, 10),
         secret_keys=secret_keys,
-        jwt_secrets=_jwt_secrets(read, secret_keys),
+        jwt_secrets=_jwt_secrets(read, env, secret_keys),
         database_url=_database(read, instance),
         redis_url=_redis_url(read),
         async_mode=read.choice("ASYNC_MODE", "eventlet", ("eventlet", "threading")),

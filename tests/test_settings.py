@@ -83,7 +83,7 @@ BAD: list[tuple[dict[str, str], str]] = [
     ({"PUBLIC_URL": f"https://me:{SECRET}@shop.test"}, "PUBLIC_URL"),
     *(({"TRUSTED_PROXIES": one}, "TRUSTED_PROXIES") for one in ("-1", "11", "yes", "1.5")),
     *(
-        ({"SECRET_KEY": one}, "SECRET_KEY")
+        ({"APP_ENV": "production", "SECRET_KEY": one}, "SECRET_KEY")
         for one in ("short", f"{KEY},short", f"{KEY},{KEY},{KEY}")
     ),
     ({"APP_ENV": "production"}, "SECRET_KEY"),
@@ -110,7 +110,10 @@ BAD: list[tuple[dict[str, str], str]] = [
         for one in ("me@shop.test", "shop.test?x", "shop.test#x", "shop.test:x", "*.shop.test")
     ),
     *(({"FRONTEND_URL": one}, "FRONTEND_URL") for one in ("shop.test", "ftp://shop.test", "*")),
-    *(({"JWT_SECRET": one}, "JWT_SECRET") for one in ("short", f"{KEY},{KEY},{KEY}")),
+    *(
+        ({"APP_ENV": "production", "SECRET_KEY": KEY, "JWT_SECRET": one}, "JWT_SECRET")
+        for one in ("short", f"{KEY},{KEY},{KEY}")
+    ),
     *(
         ({"SHOP_TIMEZONE": one}, "SHOP_TIMEZONE")
         for one in ("Mars", "../etc/passwd", "America", "UTC+7", "/etc/localtime")

@@ -45,7 +45,6 @@ REFUSALS = {
     "order_ended": _l("This order can no longer be cancelled."),
     "nothing_to_refund": _l("There is nothing to refund."),
     "refund_ended": _l("This refund has ended."),
-    "already_resolved": _l("This callback waits no more."),
     "already_resolved": _l("Somebody has dealt with this callback already."),
 }
 

@@ -24,14 +24,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "manager": frozenset(
         {
             *("order.see", "order.create", "order.cancel", "order.confirm"),
-            *("order.approve", "order.refund", "callback.see"),
+            *("order.approve", "order.refund"),
         }
     ),
-    "accountant": frozenset({"order.see", "callback.see"}),
+    "accountant": frozenset({"order.see"}),
     "admin": frozenset(
         {
             *("order.see", "order.create", "order.cancel", "order.confirm"),
-            *("order.approve", "order.refund", "callback.see", "people.edit"),
+            *("order.approve", "order.refund"),
         }
     ),
     "key": frozenset({"order.see", "order.create", "order.cancel", "order.refund"}),

@@ -33,6 +33,14 @@ POSTGRES_LIMITS = (
     "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=15000"
 )
 
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    # Without it INSERT OR REPLACE would pass by the triggers that keep the ledger append-only.
+    "recursive_triggers=ON",
+)
+
 _RETRYABLE = {"40001", "40P01", "55P03"}
 """SQLSTATE: serialisation failure, deadlock, lock timeout."""
 
@@ -76,7 +84,7 @@ def prepare(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in PRAGMAS:
             _patiently(partial(connection.execute, f"PRAGMA {pragma}"))
 
     @event.listens_for(engine, "begin")

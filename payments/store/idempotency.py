@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
 
-from payments.store.db import db, insert_once, now
+from payments.store.db import LostRace, db, insert_once, now
 from payments.store.tables import idempotency_keys as keys
 
 KEPT = timedelta(days=7)
@@ -30,7 +30,10 @@ def begin(caller: str, key: str, digest: str) -> Kept | None:
         select(keys.c.digest, keys.c.status, keys.c.body).where(
             keys.c.caller == caller, keys.c.key == key
         )
-    ).one()
+    ).one_or_none()
+    if row is None:
+        # The first call has failed and freed its key between the two statements.
+        raise LostRace(key)
     return Kept(*row)
 
 

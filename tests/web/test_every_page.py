@@ -254,3 +254,15 @@ class TestBehindATlsProxy:
     def test_the_link_leads_to_the_public_address(self, app: Flask, people: People) -> None:
         told = done(Caller(app, people.key()).post("/orders", ORDER), 201)
         assert told["checkout_url"].startswith(f"https://pay.shop.test/checkout/{told['id']}?")
+
+
+def test_a_page_may_open_sockets_to_us_alone(client: FlaskClient) -> None:
+    told = client.get("/login").headers["Content-Security-Policy"]
+    assert "connect-src 'self' ws://localhost;" in told
+
+
+@pytest.mark.parametrize("host", ["evil.test; script-src *", "evil.test 'unsafe-inline'"])
+def test_a_strangers_host_name_is_not_believed_in_a_header(client: FlaskClient, host: str) -> None:
+    told = client.get("/login", headers={"Host": host}).headers["Content-Security-Policy"]
+    assert "evil" not in told
+    assert "unsafe" not in told
