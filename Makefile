@@ -22,7 +22,7 @@ run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
 test: dev ## Install what the tests need, then check and test everything
 	@.ci/install-tools
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: dev ## Formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .
