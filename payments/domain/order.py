@@ -94,3 +94,30 @@ class Payment:
     @property
     def unsettled(self) -> bool:
         return self.status in UNSETTLED
+
+
+def begun(
+    reference: str,
+    order: Order,
+    provider: str,
+    amount: int,
+    at: datetime,
+    transaction_id: str | None = None,
+) -> Payment:
+    """A new attempt at `amount` minor units of the order's currency, before anybody was asked."""
+    return Payment(
+        reference=reference,
+        order_id=order.id,
+        provider=provider,
+        status=PaymentStatus.CREATED,
+        amount=amount,
+        currency=order.currency,
+        amount_received=0,
+        transaction_id=transaction_id,
+        confirmed_by=None,
+        action=None,
+        failure_code=None,
+        asked=0,
+        created_at=at,
+        updated_at=at,
+    )

@@ -15,6 +15,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from payments.dialects import DIALECTS, Dialect
+from payments.realtime.threaded import ThreadedWebSocket
 from payments.realtime.wire import (
     MAX_MESSAGE_BYTES,
     BoundedJson,
@@ -87,22 +88,20 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
     def init_app(self, app: Flask, **options: Any) -> None:
         super().init_app(app, **options)
         eio = self.server.eio
-        websocket = eio._async["websocket"]
+        threaded = self.async_mode == "threading"
+        websocket = ThreadedWebSocket if threaded else eio._async["websocket"]
         # A copy: the engine keeps this table for all its servers.
         eio._async = {**eio._async, "websocket": self._bounded(websocket)}
         eio.send_packet = self._to_the_living(eio.send_packet)
         eio.disconnect = self._drop
 
-    def _bounded(self, websocket: Any) -> Callable[[Any, Any], Any]:
+    @staticmethod
+    def _bounded(websocket: Any) -> Callable[[Any, Any], Any]:
         def make(handler: Any, eio: Any) -> Any:
             def handle(inner: Any) -> Any:
                 handler.__self__.bounded = BoundedWebSocket(inner, eio.sleep)
                 return handler(handler.__self__.bounded)
 
-            if eio.async_mode == "threading":
-                return _with_blocking_socket(
-                    websocket(handle, eio, max_message_size=MAX_MESSAGE_BYTES)
-                )
             return websocket(handle, eio)
 
         return make
@@ -141,16 +140,6 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
         self.hang_up(connection, reason)
         bounded = getattr(connection, "bounded", None)
         if bounded is not None:
-            raw = bounded.ws.sock if hasattr(bounded, "ws") else bounded.socket
+            raw = bounded.raw if hasattr(bounded, "raw") else bounded.socket
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)
-
-
-def _with_blocking_socket(websocket: Any) -> Callable[[Any, Any], Any]:
-    """A socket with a timeout sends a slow reader a part of a frame, and the rest is lost."""
-
-    def serve(environ: Any, start_response: Any) -> Any:
-        environ["werkzeug.socket"].settimeout(None)
-        return websocket(environ, start_response)
-
-    return serve

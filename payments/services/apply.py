@@ -15,7 +15,7 @@ from payments.domain import ledger as bookkeeping
 from payments.domain.errors import Unapplicable
 from payments.domain.money import Money
 from payments.domain.notice import Notice, RawCallback
-from payments.domain.order import Order, Payment
+from payments.domain.order import Order, Payment, begun
 from payments.domain.states import TRANSITIONS, Kind, PaymentStatus
 from payments.services.ids import new_reference
 from payments.services.moves import lookup, move_order, move_payment, receive
@@ -146,21 +146,8 @@ def _attempt_made_by(notice: Notice, order: Order, money: Money | None) -> Payme
         raise Unapplicable("unknown_payment")
     if money is None:
         raise Unapplicable("no_amount")
-    payment = Payment(
-        reference=new_reference(),
-        order_id=order.id,
-        provider=notice.provider,
-        status=PaymentStatus.CREATED,
-        amount=money.amount,
-        currency=money.currency,
-        amount_received=0,
-        transaction_id=notice.transaction_id,
-        confirmed_by=None,
-        action=None,
-        failure_code=None,
-        asked=0,
-        created_at=now(),
-        updated_at=now(),
+    payment = begun(
+        new_reference(), order, notice.provider, money.amount, now(), notice.transaction_id
     )
     payments.add(payment)
     return payment

@@ -17,7 +17,7 @@ from payments.domain.errors import (
     Unapplicable,
 )
 from payments.domain.money import Money
-from payments.domain.order import Order, Payment
+from payments.domain.order import Order, Payment, begun
 from payments.domain.ports import Addresses, Payer, Started
 from payments.domain.states import Kind, OrderStatus, PaymentStatus
 from payments.providers.registry import Rails
@@ -112,22 +112,7 @@ def start_payment(
         last = payments.last_of(order.id)
         if not again and last and _still_good(last, provider, order):
             return order, last, False
-        payment = Payment(
-            reference=new_reference(),
-            order_id=order.id,
-            provider=provider,
-            status=PaymentStatus.CREATED,
-            amount=order.amount_due,
-            currency=order.currency,
-            amount_received=0,
-            transaction_id=None,
-            confirmed_by=None,
-            action=None,
-            failure_code=None,
-            asked=0,
-            created_at=now(),
-            updated_at=now(),
-        )
+        payment = begun(new_reference(), order, provider, order.amount_due, now())
         payments.add(payment, ask_at=now() + FIRST_QUESTION)
         audit.record(who.actor, "payment.created", order.id, reference=payment.reference)
         return order, payment, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations, product
 from typing import Any
@@ -12,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from payments.domain.order import Order, Payment
+from payments.domain.order import Order, Payment, begun
 from payments.domain.states import OrderStatus, PaymentStatus
 from payments.services import checkout, expire
 from payments.services.ids import new_reference
@@ -25,21 +26,10 @@ from tests.signing import JSON, momo_ipn, shop_webhook
 
 def attempt(people: People, order: Order, provider: str = "momo") -> Payment:
     """A MoMo payment that MoMo has taken, as `start_payment` leaves it."""
-    payment = Payment(
-        reference=new_reference(),
-        order_id=order.id,
-        provider=provider,
+    payment = replace(
+        begun(new_reference(), order, provider, order.amount_due, now()),
         status=PaymentStatus.PENDING,
-        amount=order.amount_due,
-        currency=order.currency,
-        amount_received=0,
-        transaction_id=None,
-        confirmed_by=None,
         action={"type": "qr", "qr": "000201"},
-        failure_code=None,
-        asked=0,
-        created_at=now(),
-        updated_at=now(),
     )
     people.in_app(in_transaction, lambda: payments.add(payment))
     return payment
