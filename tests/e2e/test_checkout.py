@@ -63,7 +63,7 @@ def test_a_customer_pays_in_the_same_tab_and_comes_back_to_a_page_that_is_honest
         mai.open(order)
         mai.page.click('button[value="momo"]')
         mai.waits_for(connection="live")
-        mai.page.click("a[href*='gateway/pay']")
+        mai.page.click("#open")
         mai.page.select_option('[name="late"]', "2")
         mai.page.click('button[value="pay"]')
         mai.page.wait_for_url("**/checkout/**")
