@@ -36,6 +36,9 @@ FIRST_REQUEST_SECONDS = 20
 KEEP_ALIVE_SECONDS = 75
 BODY_SECONDS = 30
 """Between two pieces of a body."""
+SIP_BYTES = 1_000_000
+FRAMES_PER_TURN = 16
+"""What always has something to read would never let the others have their turn."""
 
 GRACE_SECONDS = 0.3
 """For the requests of connections that were made just before the end."""
@@ -99,8 +102,13 @@ class ThreadingServer:
 
         class Handler(WSGIRequestHandler):
             timeout = BODY_SECONDS
-            server_version = "Paychime"
-            sys_version = ""
+
+            def setup(self) -> None:
+                super().setup()
+                self.rfile = _Sips(self.rfile)  # type: ignore[assignment]
+
+            def version_string(self) -> str:
+                return "Paychime"
 
             def run_wsgi(self) -> None:
                 super().run_wsgi()
@@ -126,13 +134,26 @@ class ThreadingServer:
         self._listener.close()
 
 
+class _Sips:
+    """Werkzeug throws the rest of a body away in pieces of 10 MB; here it holds less at once."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._file.read(min(size, SIP_BYTES)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class GreenServer:
     """eventlet's, with a whole message bounded and a drain that cuts no request."""
 
     def __init__(self, listener: socket.socket, front: Front) -> None:
         import eventlet.wsgi
 
-        _bound_messages()
+        _bound_sockets()
         self._listener = listener
         self._front = front
         self._draining = False
@@ -178,7 +199,11 @@ class GreenServer:
                 self.conn_state[2] = server._wsgi.STATE_REQUEST
                 super().handle()
 
+            def log_message(self, format: str, *args: object) -> None:
+                """Requests that are none."""
+
             def handle_one_request(self) -> None:
+                eventlet.sleep(0)
                 seconds = FIRST_REQUEST_SECONDS if self.first else KEEP_ALIVE_SECONDS
                 self.first = False
                 # Over the whole head: one byte now and then does not keep a connection open.
@@ -219,34 +244,48 @@ class _Faults:
             self._log.error("request.failed", said=message)
 
     def error(self, message: str, *args: Any) -> None:
-        self._log.warning("request.broken", said=message % args if args else message)
+        """Bodies that broke off."""
 
     def debug(self, message: str, *args: Any) -> None:
         """Every connection: never."""
 
 
-def _bound_messages() -> None:
-    """eventlet bounds a frame; a message of many frames could take all memory."""
-    from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
+def _bound_sockets() -> None:
+    """eventlet bounds a frame; a message of many frames could take all memory, and all the time."""
+    import eventlet
+    from eventlet import websocket
 
-    class Message(RFC6455WebSocket.Message):  # type: ignore[misc]
-        received = 0
+    class WebSocket(websocket.RFC6455WebSocket):  # type: ignore[misc]
+        frames = 0
 
-        def push(self, data: bytes, final: bool = False) -> None:
-            self.received += len(data)
-            if self.received > self.max_frame_length:
-                raise FailedConnectionError(1009, "The message is too large.")
-            super().push(data, final)
+        class Message(websocket.RFC6455WebSocket.Message):  # type: ignore[misc]
+            received = 0
 
-    def unmask(data: bytes, mask: bytes, length: int | None = None, offset: int = 0) -> bytes:
-        # eventlet's own goes byte by byte in Python, and holds up every page meanwhile.
-        size = len(data)
-        shifted = bytes(mask[(offset + place) % 4] for place in range(4))
-        whole = (shifted * (size // 4 + 1))[:size]
-        return (int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")).to_bytes(size, "big")
+            def push(self, data: bytes, final: bool = False) -> None:
+                # An empty fragment takes its place in the list as well.
+                self.received += max(1, len(data))
+                if self.received > self.max_frame_length:
+                    raise websocket.FailedConnectionError(1009, "The message is too large.")
+                super().push(data, final)
 
-    RFC6455WebSocket.Message = Message
-    RFC6455WebSocket._apply_mask = staticmethod(unmask)
+        def _recv_frame(self, message: Any = None) -> Any:
+            self.frames += 1
+            if not self.frames % FRAMES_PER_TURN:
+                eventlet.sleep(0)
+            return super()._recv_frame(message)
+
+        @staticmethod
+        def _apply_mask(
+            data: bytes, mask: bytes, length: int | None = None, offset: int = 0
+        ) -> bytes:
+            # eventlet's own goes byte by byte in Python.
+            size = len(data)
+            turned = bytes(mask[(offset + place) % 4] for place in range(4))
+            whole = (turned * (size // 4 + 1))[:size]
+            both = int.from_bytes(data, "big") ^ int.from_bytes(whole, "big")
+            return both.to_bytes(size, "big")
+
+    websocket.RFC6455WebSocket = WebSocket
 
 
 def go_green() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from payments.dialects import Dialect
-from payments.realtime.server import Sockets
+from payments.realtime.server import Connection, Sockets
 from payments.realtime.wire import Allowance
 from payments.services.access import Identity
 from payments.services.figures import OPEN_SOCKETS
@@ -114,6 +114,7 @@ def guard_doors(socketio: Sockets, doors: Doors) -> None:
     def connect(connection_id: str, environ: dict[str, Any]) -> str | None:
         if not doors.enter(connection_id, environ.get("REMOTE_ADDR") or ""):
             return "Too many sockets from this address"
+        eio.sockets[connection_id].__class__ = Connection
         accepted(connection_id, environ)
         return None
 

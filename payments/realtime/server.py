@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from engineio.exceptions import EngineIOError
+import engineio.socket
+from engineio.exceptions import EngineIOError, QueueEmpty
 from flask import Flask
 from flask_socketio import SocketIO
 
@@ -26,6 +27,8 @@ from payments.realtime.wire import (
 from payments.services.figures import SOCKETS_CLOSED
 from payments.settings import Settings
 
+POLLED_PACKETS = 16
+"""What the official Python client takes in one answer of long polling; more, and it hangs up."""
 PING_SECONDS = 25
 PING_TIMEOUT_SECONDS = 20
 
@@ -82,6 +85,28 @@ def _origin(url: str) -> str | None:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, default} else "")
 
 
+class Connection(engineio.socket.Socket):  # type: ignore[misc]  # published without types
+    """The engine's connection. Each becomes one of these as it comes in."""
+
+    bounded: BoundedWebSocket | None = None
+
+    def poll(self) -> list[Any]:
+        """What waits to be sent; nothing at the end."""
+        empty = self.server.get_queue_empty_exception()
+        try:
+            packets = [self.queue.get(timeout=PING_SECONDS + PING_TIMEOUT_SECONDS)]
+        except empty:
+            raise QueueEmpty from None
+        with suppress(empty):
+            while packets[-1] is not None and len(packets) < POLLED_PACKETS:
+                packets.append(self.queue.get(block=False))
+        if packets[-1] is None:
+            packets.pop()
+            # The end is told again by the next answer, which brings nothing.
+            self.queue.put(None)
+        return packets
+
+
 class Sockets(SocketIO):  # type: ignore[misc]  # published without types
     """Flask-SocketIO, with the places bounded that its options do not reach."""
 
@@ -99,8 +124,12 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
     def _bounded(websocket: Any) -> Callable[[Any, Any], Any]:
         def make(handler: Any, eio: Any) -> Any:
             def handle(inner: Any) -> Any:
-                handler.__self__.bounded = BoundedWebSocket(inner, eio.sleep)
-                return handler(handler.__self__.bounded)
+                connection = handler.__self__
+                connection.bounded = BoundedWebSocket(inner, eio.sleep)
+                try:
+                    return handler(connection.bounded)
+                finally:
+                    connection.bounded = None
 
             return websocket(handle, eio)
 
@@ -123,10 +152,10 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
         if connection is not None:
             self.hang_up(connection, "broken")
 
-    def connections(self) -> list[Any]:
+    def connections(self) -> list[Connection]:
         return list(self.server.eio.sockets.copy().values())
 
-    def hang_up(self, connection: Any, reason: str) -> None:
+    def hang_up(self, connection: Connection, reason: str) -> None:
         """Closes the transport, by which the official client knows to come back by itself.
 
         A Socket.IO disconnect would keep it away. What is queued for it is still written.
@@ -135,10 +164,10 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
         connection.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
         self.server.eio.sockets.pop(connection.sid, None)
 
-    def cut(self, connection: Any, reason: str) -> None:
+    def cut(self, connection: Connection, reason: str) -> None:
         """As `hang_up`, for one that does not read: a write that is stuck to it ends too."""
         self.hang_up(connection, reason)
-        bounded = getattr(connection, "bounded", None)
+        bounded = connection.bounded
         if bounded is not None:
             raw = bounded.raw if hasattr(bounded, "raw") else bounded.socket
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The WebSocket of `ASYNC_MODE=threading`: simple-websocket, as the engine and our bounds need it."""
+"""The WebSocket of `ASYNC_MODE=threading`: simple-websocket, as the engine needs it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from payments.realtime.wire import MAX_MESSAGE_BYTES
 class _Connection(simple_websocket.Server):  # type: ignore[misc]  # published without types
     def _thread(self) -> None:
         super()._thread()
-        # The library wakes its reader before it has said that it is over: one that looked in between
-        # would wait for ever.
+        # The library wakes its reader before it says that it is over: one that looked in
+        # between would wait for ever.
         self.connected = False
         self.event.set()
 
 
 class ThreadedWebSocket:
-    """One connection in the shape of eventlet's: called as an application, then read and written."""
+    """One connection, in the shape of eventlet's: called, then read and written."""
 
     def __init__(self, handler: Callable[[ThreadedWebSocket], Any], _eio: Any) -> None:
         self._handler = handler

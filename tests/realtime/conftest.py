@@ -130,26 +130,15 @@ class Visitor:
         self.client = client
         self.namespace = namespace
         self.heard: list[tuple[str, Any]] = []
-        self._sockets: list[Any] = []
         self._change = threading.Condition()
         client.on("*", self._hear, namespace=namespace)
-        client.on("disconnect", lambda *_: self._lost(), namespace=namespace)
+        client.on("disconnect", lambda *_: self._hear("disconnect"), namespace=namespace)
         client.on("connect", lambda: self._hear("connect"), namespace=namespace)
 
     def _hear(self, event: str, *args: Any) -> None:
         with self._change:
             self.heard.append((event, args[0] if args else None))
             self._change.notify_all()
-
-    def _lost(self) -> None:
-        if self.client.eio.ws is not None:
-            self._sockets.append(self.client.eio.ws)
-        self._hear("disconnect")
-
-    def leave(self) -> None:
-        self.client.shutdown()
-        for lost in self._sockets:
-            lost.shutdown()  # the client leaves one open that the server has ended
 
     def call(self, event: str, *args: Any) -> Any:
         return self.client.call(event, *args, namespace=self.namespace, timeout=5)
@@ -269,9 +258,18 @@ def own_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 
 
 @pytest.fixture
-def visit() -> Iterator[Visit]:
+def visit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
     visitors: list[Visitor] = []
+    # The client leaves open what a server has ended.
     sessions: list[requests.Session] = []
+    sockets: list[Any] = []
+    create = websocket.create_connection
+
+    def remembered(*args: Any, **options: Any) -> Any:
+        sockets.append(create(*args, **options))
+        return sockets[-1]
+
+    monkeypatch.setattr(websocket, "create_connection", remembered)
 
     def come(
         to: Shop,
@@ -282,7 +280,6 @@ def visit() -> Iterator[Visit]:
         namespace: str = "/",
         reconnection: bool = False,
     ) -> Visitor:
-        # Its own sessions are left open by the client when it comes back.
         sessions.append(requests.Session())
         client = socketio.Client(
             reconnection=reconnection,
@@ -304,9 +301,11 @@ def visit() -> Iterator[Visit]:
 
     yield come
     for visitor in visitors:
-        visitor.leave()
+        visitor.client.shutdown()
     for session in sessions:
         session.close()
+    for one in sockets:
+        one.shutdown()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from payments.domain.facts import Fact
     from payments.domain.order import Order
+    from payments.domain.ports import Queue
     from payments.services.access import Tokens
     from payments.settings import Settings
 
@@ -119,9 +120,8 @@ def move_untold(order_id: str, event: str = "order.paid") -> int:
 def make_app(settings: Settings) -> Flask:
     from types import SimpleNamespace
 
-    from flask import Request, Response, request
-    from prometheus_client import generate_latest
-    from sqlalchemy import text
+    import structlog
+    from flask import Request
 
     from payments.providers.registry import Rails
     from payments.queue import open_queue
@@ -130,6 +130,7 @@ def make_app(settings: Settings) -> Flask:
     from payments.store.db import db
     from tests.realtime.vocabularies import ALL
 
+    structlog.configure([structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
     app = database_app(settings)
     with app.app_context():
         db.create_all()
@@ -138,6 +139,8 @@ def make_app(settings: Settings) -> Flask:
     app.extensions["paychime"] = SimpleNamespace(queue=queue, rails=Rails(settings))
 
     def identify(asked: Request, token: str | None) -> Identity:
+        if token == "away":
+            raise RuntimeError("as if the database were away")
         if token:
             return tokens.identify(token)
         order_id = asked.cookies.get("order")
@@ -146,6 +149,17 @@ def make_app(settings: Settings) -> Flask:
     socketio = make_socketio(settings, ALL)
     socketio.init_app(app)
     register(socketio, app, identify=identify, settings=settings, dialects=ALL)
+
+    _routes(app, queue)
+    return app
+
+
+def _routes(app: Flask, queue: Queue) -> None:
+    from flask import Response, request
+    from prometheus_client import generate_latest
+    from sqlalchemy import text
+
+    from payments.store.db import db
 
     @app.get("/healthz")
     def healthz() -> str:
@@ -178,8 +192,6 @@ def make_app(settings: Settings) -> Flask:
     @app.get("/metrics")
     def metrics() -> Response:
         return Response(generate_latest(), mimetype="text/plain")
-
-    return app
 
 
 def facts_of(order_id: str) -> list[Fact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -57,6 +58,23 @@ def test_fifty_changes_are_heard_once_and_in_order(
         a_shop.move(order, "payment.started")
     page.wait_for("update", 50)
     assert page.versions() == list(range(2, 52))
+
+
+def test_a_polled_answer_holds_no_more_than_its_client_takes(a_shop: Shop) -> None:
+    """The official Python client hangs up on more than sixteen packets at once."""
+    order = a_shop.order()
+    opened = a_shop.get("/socket.io/?EIO=4&transport=polling")
+    session = f"/socket.io/?EIO=4&transport=polling&sid={json.loads(opened[1:])['sid']}"
+    a_shop.post(session, b"40" + json.dumps({"token": a_shop.watch_token(order)}).encode())
+    a_shop.post(session, b'420["watch","order:%s"]' % order.id.encode())
+    for _ in range(40):
+        a_shop.move(order, "payment.started")
+    packets: list[str] = []
+    while not packets or '"version":41,' not in packets[-1]:
+        answer = a_shop.get(session).split("\x1e")
+        assert len(answer) <= 16
+        packets += answer
+    assert len([one for one in packets if one.startswith('42["update"')]) == 40
 
 
 def test_a_change_made_by_another_process_is_found_within_a_second(
