@@ -15,8 +15,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
-	@$(BIN)/flask --app app db upgrade
-	@$(BIN)/flask --app app demo
+	@$(BIN)/flask --app app demo --upgrade
 	@exec $(BIN)/python wsgi.py
 
 test: dev ## Install what the tests need, then check and test everything

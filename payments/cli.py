@@ -9,6 +9,7 @@ from typing import Any
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate import upgrade
 
 from payments.domain.errors import PaychimeError
 from payments.front.request import house
@@ -102,13 +103,16 @@ def reconcile_command(as_json: bool) -> None:
 
 
 @click.command("demo")
+@click.option("--upgrade", "upgrade_first", is_flag=True, help="Bring the tables up to date first.")
 @as_json
 @with_appcontext
-def demo_command(as_json: bool) -> None:
+def demo_command(upgrade_first: bool, as_json: bool) -> None:
     """Fills a demo shop; refused in production; safe to repeat."""
     settings = house().settings
     if settings.production:
         raise click.ClickException("The demo shop is refused in production.")
+    if upgrade_first:
+        upgrade()
     demo.fill()
     words = "\n".join(
         [f"Paychime demo shop: {settings.public_url}"]
