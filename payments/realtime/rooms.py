@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from payments.dialects import Dialect
@@ -83,23 +84,26 @@ class Doors:
         self._limit = limit
         self._open: dict[str, tuple[str, float]] = {}
         self._of_address: Counter[str] = Counter()
+        self._lock = Lock()
 
     def enter(self, connection_id: str, address: str) -> bool:
         """False where this address has as many as it may."""
-        if self._of_address[address] >= self._limit:
-            return False
-        self._of_address[address] += 1
-        self._open[connection_id] = (address, time.monotonic())
-        OPEN_SOCKETS.set(len(self._open))
+        with self._lock:
+            if self._of_address[address] >= self._limit:
+                return False
+            self._of_address[address] += 1
+            self._open[connection_id] = (address, time.monotonic())
+            OPEN_SOCKETS.set(len(self._open))
         return True
 
     def leave(self, connection_id: str) -> None:
-        address, _ = self._open.pop(connection_id, (None, 0.0))
-        if address is not None:
-            self._of_address[address] -= 1
-            if not self._of_address[address]:
-                del self._of_address[address]
-        OPEN_SOCKETS.set(len(self._open))
+        with self._lock:
+            address, _ = self._open.pop(connection_id, (None, 0.0))
+            if address is not None:
+                self._of_address[address] -= 1
+                if not self._of_address[address]:
+                    del self._of_address[address]
+            OPEN_SOCKETS.set(len(self._open))
 
     def age_seconds(self, connection_id: str) -> float:
         entry = self._open.get(connection_id)
