@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -18,7 +18,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from payments.api import api
 from payments.api.docs import docs
+from payments.api.frontends import frontends
 from payments.cli import register_commands
+from payments.domain.ports import Presence
 from payments.front import limits, pages, refusals
 from payments.front.request import House, identity_by_cookie
 from payments.providers.registry import Rails
@@ -27,8 +29,9 @@ from payments.realtime import make_socketio, register
 from payments.services.access import Identity, Tokens
 from payments.settings import ROOT, Settings, load
 from payments.staff import staff
-from payments.store import tables
-from payments.store.db import database_url, db, engine_options, prepare
+from payments.store import outbox, tables
+from payments.store.db import db
+from payments.store.engine import database_url, engine_options, prepare
 from payments.web import web
 
 MAX_BODY_BYTES = 256 * 1024
@@ -53,20 +56,21 @@ def create_app(
     )
     _configure(app, settings)
     _database(app, settings)
-    rails, queue = Rails(settings), open_queue(settings)
+    rails, queue = Rails(settings), open_queue(settings, outbox)
     tokens = Tokens(settings)
-    app.extensions["paychime"] = House(settings, rails, tokens, queue, offload)
+    presence = _sockets(app, settings, tokens)
+    app.extensions["paychime"] = House(settings, rails, tokens, queue, offload, presence)
     forms = CSRFProtect(app)
     pages.dress(app)
     refusals.explain(app)
-    for blueprint in (web, staff, api, docs):
+    for blueprint in (web, staff, api, frontends, docs):
         app.register_blueprint(blueprint)
-    forms.exempt(api)
-    for name in ("callback", "momo_callback", "payment_webhook"):
+    for programs in (api, frontends):
+        forms.exempt(programs)
+    for name in ("callback", "momo_callback", "campay_callback", "payment_webhook"):
         forms.exempt(app.view_functions[f"web.{name}"])
-    limits.limit(app, api, settings.api_rate)
+    limits.limit(app, (api, frontends), settings.api_rate)
     register_commands(app)
-    _sockets(app, settings, tokens)
     if settings.sandbox:
         _sandbox(app, settings)
     if settings.trusted_proxies:
@@ -130,26 +134,78 @@ def check_schema(app: Flask) -> None:
         )
 
 
-def _sockets(app: Flask, settings: Settings, tokens: Tokens) -> None:
+def _sockets(app: Flask, settings: Settings, tokens: Tokens) -> Presence:
     def identify(asked: Any, token: str | None) -> Identity:
         return tokens.identify(token) if token else identity_by_cookie(asked)
 
     socketio = make_socketio(settings)
     socketio.init_app(app)
-    register(socketio, app, identify=identify, settings=settings)
     app.extensions["paychime.socketio"] = socketio
+    return register(socketio, app, identify=identify, settings=settings)
 
 
 def _sandbox(app: Flask, settings: Settings) -> None:
     """The pretended providers: strangers, but for their address and secrets."""
-    from sandbox import MomoKeys, create_sandbox
+    from sandbox import create_sandbox
 
-    if settings.momo is None:
-        return
-    keys = MomoKeys(
-        settings.momo.partner_code, settings.momo.access_key, settings.momo.secret_keys[0]
-    )
     stranger = create_sandbox(
-        f"{settings.public_url}/sandbox", str(settings.instance / "sandbox.db"), keys
+        f"{settings.public_url}/sandbox",
+        str(settings.instance / "sandbox.db"),
+        _pretended(settings),
     )
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/sandbox": stranger})  # type: ignore[method-assign]
+
+
+def _pretended(settings: Settings) -> list[Any]:
+    """The secrets in force and our addresses, in the words of each pretended provider."""
+    from sandbox import (
+        BankKeys,
+        CampayKeys,
+        GatewayKeys,
+        MomoKeys,
+        PayableKeys,
+        RazorpayKeys,
+        UpiKeys,
+    )
+
+    rails, keys = settings.rails, list[Any]()
+    if rails.momo:
+        momo = rails.momo
+        keys.append(MomoKeys(momo.partner_code, momo.access_key, momo.secret_keys[0]))
+    if rails.campay:
+        campay = rails.campay
+        login = (campay.access_token, campay.username, campay.password)
+        signing_key = campay.webhook_keys[0] if campay.webhook_keys else ""
+        address = settings.callback_url("campay")
+        keys.append(CampayKeys(*login, signing_key, address, settings.shop_name))
+    if rails.bank:
+        gate, sepay, payos = rails.pay2s_gateway, rails.sepay, rails.payos
+        signing = gate and (gate.partner_code, gate.access_key, gate.secret_keys[0])
+        keys.append(
+            BankKeys(
+                f"{settings.public_url}/callbacks",
+                pay2s_token=_first(rails.pay2s_tokens),
+                gateway=GatewayKeys(*signing) if signing else None,
+                sepay_secret=_first(sepay.webhook_secrets if sepay else ()),
+                sepay_api_key=_first(sepay.api_keys if sepay else ()),
+                casso_key=_first(rails.casso_keys),
+                payos_checksum_key=_first(payos.checksum_keys if payos else ()),
+            )
+        )
+    if rails.razorpay:
+        razorpay = rails.razorpay
+        secrets = (razorpay.key_secret, razorpay.webhook_secrets[0])
+        address = settings.callback_url("razorpay")
+        keys.append(RazorpayKeys(razorpay.key_id, *secrets, address, settings.shop_name))
+    if rails.upi:
+        keys.append(UpiKeys(rails.upi.vpa))
+    if rails.payable:
+        card = rails.payable
+        business = (card.business_key or "", card.business_token or "")
+        keys.append(PayableKeys(card.merchant_key, card.merchant_tokens[0], *business))
+    return keys
+
+
+def _first(secrets: Sequence[str]) -> str | None:
+    """The one that signs."""
+    return secrets[0] if secrets else None

@@ -71,6 +71,25 @@ def held(cause: str, rail: str, money: Money, due: int = 0) -> Posting:
     return received(cause, rail, money, 0)
 
 
+def unmatched_cause(entry_id: int) -> str:
+    """Money that came without a home, by the inbox entry that told of it."""
+    return f"unmatched:{entry_id}"
+
+
+ASSIGNED, RETURNED = "assigned", "returned"
+"""Why money without a home is held no more: it is an order's, or it is not in the account."""
+
+
+def released(word: str, entry_id: int, rail: str, money: Money) -> Posting:
+    """The opposite of what held it; an order's receipt then books it as it books all money."""
+    return posting(
+        f"{word}:{entry_id}",
+        money.currency,
+        (SUSPENSE, money.amount),
+        (clearing(rail), -money.amount),
+    )
+
+
 def reclassified(cause: str, rail: str, money: Money, due: int = 0) -> Posting:
     """The provider says what staff had confirmed: the claim moves from the hand to the provider."""
     return posting(

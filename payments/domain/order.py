@@ -70,7 +70,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One attempt. `reference` is ours and goes to the provider; `amount` is what was asked for."""
+    """One attempt. `reference` is ours and goes to the provider; `amount` is what was asked for.
+
+    `handle` is what its adapter keeps to ask about it. `asked` counts the questions.
+    """
 
     reference: str
     order_id: str
@@ -83,6 +86,7 @@ class Payment:
     confirmed_by: str | None
     action: dict[str, Any] | None
     failure_code: str | None
+    handle: dict[str, Any] | None
     asked: int
     created_at: datetime
     updated_at: datetime
@@ -117,6 +121,7 @@ def begun(
         confirmed_by=None,
         action=None,
         failure_code=None,
+        handle=None,
         asked=0,
         created_at=at,
         updated_at=at,

@@ -187,8 +187,8 @@ OPEN = frozenset({OrderStatus.PENDING, OrderStatus.PARTIALLY_PAID})
 UNSETTLED = frozenset({PaymentStatus.CREATED, PaymentStatus.PENDING})
 """An attempt whose end is not known."""
 
-ASKABLE = UNSETTLED | {PaymentStatus.EXPIRED, PaymentStatus.CANCELLED}
-"""An attempt whose money may still come: its order ended before it did."""
+ASKABLE = frozenset(PaymentStatus) - {PaymentStatus.SUCCEEDED}
+"""An attempt whose money may still come: after its order's end, or after it was said to fail."""
 
 FACTS = frozenset(move.fact for move in TRANSITIONS.values() if move.fact) | {"order.created"}
 """Every fact there is, in the past tense."""

@@ -36,7 +36,7 @@ class Generic:
     answer = Answer(body=b'{"success": true}')
 
     def __init__(self, settings: Settings) -> None:
-        self._keys = [Webhook(secret) for secret in settings.generic_webhook_secrets]
+        self._keys = [Webhook(secret) for secret in settings.rails.generic_secrets]
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> None:
         json_body(headers, body)

@@ -21,9 +21,10 @@ from payments.domain.notice import Action, Notice
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Addresses, Answer, Fetched, Payer, Refunded, Started
 from payments.domain.states import Kind
-from payments.providers.http import post_json
+from payments.providers.http import call_json
 from payments.providers.signatures import any_equal, hmac_sha256_hex, json_body
-from payments.settings import MomoSettings, Settings
+from payments.settings import Settings
+from payments.settings.rails import MomoSettings
 
 READ_SECONDS = 30.0
 """MoMo asks for a client timeout of at least 30 s on create, query and refund."""
@@ -86,9 +87,12 @@ class Momo:
     answer = Answer(status=204)
 
     def __init__(self, settings: Settings) -> None:
-        if settings.momo is None:
+        if settings.rails.momo is None:
             raise LookupError("MoMo is not configured")
-        self._momo: MomoSettings = settings.momo
+        self._momo: MomoSettings = settings.rails.momo
+
+    def check(self, order: Order, payer: Payer) -> Payer:
+        return payer
 
     def start(self, payment: Payment, order: Order, payer: Payer, to: Addresses) -> Started:
         answer, _ = self._ask(
@@ -151,7 +155,8 @@ class Momo:
         )
         code = answer.get("resultCode")
         if code in {7000, 7002}:
-            return Refunded(refund_id, final=False)
+            # The same request asked again under the same id tells how it ended.
+            return Refunded(None, final=False)
         if code != 0:
             raise _refusal(answer)
         return Refunded(str(answer.get("transId") or refund_id))
@@ -161,7 +166,8 @@ class Momo:
     ) -> tuple[dict[str, Any], bytes]:
         body = {"partnerCode": self._momo.partner_code, **fields}
         body["signature"] = hmac_sha256_hex(self._momo.secret_keys[0], self._string(order, body))
-        return post_json(f"{self._momo.api_url}/v2/gateway/api/{call}", body, READ_SECONDS)
+        reply = call_json("POST", f"{self._momo.api_url}/v2/gateway/api/{call}", READ_SECONDS, body)
+        return reply.body, reply.raw
 
     def _string(self, order: tuple[str, ...], fields: Mapping[str, Any]) -> str:
         """The signed text; the access key is in it, and need not be in the body."""

@@ -3,47 +3,109 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from payments.domain.errors import InvalidAmount, InvalidInput, NotFound
 from payments.domain.money import Money, to_major
 from payments.domain.ports import Provider
+from payments.providers.circuit import Circuits
 from payments.settings import Settings
+
+START, FETCH, CALLBACK, CARDS = "start", "fetch", "callback", "cards"
+REFUND, FETCH_REFUND = "refund", "fetch_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One way to run a rail. `path` is imported on first use.
+
+    `setting` names the field of `RailSettings` without which it is not there. What `abilities`
+    does not name is never called.
+    """
+
+    path: str
+    setting: str
+    abilities: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One row. `limits`: currency to (least, most) minor units of one payment, as the rail says.
+    """One row. Of its adapters the first whose setting is there runs it.
 
-    `setting` names the field of `Settings` without which the rail is not offered; `adapter` is
-    imported on first use. `capabilities` are `start`, `fetch`, `refund`: what is not named is never
-    called.
+    `limits`: currency to (least, most) minor units of one payment, as the rail says. `asks` are
+    the fields that a payer has to fill in. A row without limits only takes callbacks; their
+    attempts are on another row's rail.
     """
 
     label: str
-    adapter: str
-    setting: str
-    capabilities: frozenset[str]
-    limits: Mapping[str, tuple[int, int]]
+    adapters: tuple[Adapter, ...]
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    asks: tuple[str, ...] = ()
+
+
+def _one(path: str, setting: str, *abilities: str) -> Adapter:
+    return Adapter(f"payments.providers.{path}", setting, frozenset(abilities))
 
 
 PROVIDERS: dict[str, Spec] = {
     "momo": Spec(
-        label="MoMo",
-        adapter="payments.providers.momo:Momo",
-        setting="momo",
-        capabilities=frozenset({"start", "fetch", "refund"}),
-        limits={"VND": (1_000, 50_000_000)},
+        "MoMo",
+        (_one("momo:Momo", "momo", START, FETCH, REFUND, CALLBACK),),
+        {"VND": (1_000, 50_000_000)},
     ),
-    "generic": Spec(
-        label="Webhook",
-        adapter="payments.providers.generic:Generic",
-        setting="generic_webhook_secrets",
-        capabilities=frozenset(),
-        limits={},
+    "campay": Spec(
+        "CamPay",
+        (_one("campay:Campay", "campay", START, FETCH, REFUND, FETCH_REFUND, CALLBACK),),
+        # UNCONFIRMED: CamPay publishes no limits; MTN and Orange have their own by customer.
+        {"XAF": (2, 1_000_000)},
+        asks=("phone",),
     ),
+    "bank": Spec(
+        "VietQR",
+        (_one("bank:Bank", "bank", START),),
+        # NAPAS 247 takes less than 500 million; no least amount is published, and the rest of an
+        # order may be small.
+        {"VND": (1, 499_999_999)},
+    ),
+    "pay2s": Spec("Pay2S", (_one("pay2s:Feed", "pay2s_tokens", CALLBACK),)),
+    "pay2s-gateway": Spec("Pay2S", (_one("pay2s:Gateway", "pay2s_gateway", CALLBACK),)),
+    "sepay": Spec("SePay", (_one("sepay:Sepay", "sepay", CALLBACK),)),
+    "casso": Spec("Casso", (_one("casso:Casso", "casso_keys", CALLBACK),)),
+    "payos": Spec("payOS", (_one("payos:Payos", "payos", CALLBACK),)),
+    # Razorpay confirms by itself, so it comes first; to the shop's own address staff confirm.
+    # A payment has 100,000 rupees at most by NPCI's rules; Razorpay takes one rupee at least.
+    "upi": Spec(
+        "UPI",
+        (
+            _one("razorpay:Razorpay", "razorpay", START, FETCH, REFUND, FETCH_REFUND),
+            _one("upi:UpiAddress", "upi", START),
+        ),
+        {"INR": (100, 10_000_000)},
+    ),
+    "upi-address": Spec(
+        "UPI ID",
+        (_one("upi:UpiAddress", "upi", START),),
+        {"INR": (100, 10_000_000)},
+    ),
+    "razorpay": Spec("Razorpay", (_one("razorpay:Razorpay", "razorpay", CALLBACK),)),
+    # Without the business key cards are taken, but none can be kept. PAYable publishes no limits:
+    # these are ours, against a wrong price; a shop's own are with its account.
+    "payable": Spec(
+        "PAYable",
+        (
+            _one("payable:Payable", "payable_cards", START, FETCH, CALLBACK, CARDS),
+            _one("payable:Payable", "payable", START, FETCH, CALLBACK),
+        ),
+        {
+            "LKR": (10_00, 1_000_000_00),
+            "USD": (1_00, 10_000_00),
+            "EUR": (1_00, 10_000_00),
+            "GBP": (1_00, 10_000_00),
+        },
+    ),
+    "generic": Spec("Webhook", (_one("generic:Generic", "generic_secrets", CALLBACK),)),
 }
 
 
@@ -51,31 +113,50 @@ class Rails:
     """The rails whose settings are there, made on first use."""
 
     def __init__(self, settings: Settings) -> None:
+        self.circuits = Circuits()
         self._settings = settings
         self._made: dict[str, Provider] = {}
 
-    def configured(self, key: str) -> bool:
-        return key in PROVIDERS and bool(getattr(self._settings, PROVIDERS[key].setting))
+    def _adapter(self, key: str) -> Adapter | None:
+        there = self._settings.rails
+        for adapter in PROVIDERS[key].adapters if key in PROVIDERS else ():
+            if getattr(there, adapter.setting):
+                return adapter
+        return None
+
+    def able(self, key: str, ability: str) -> bool:
+        adapter = self._adapter(key)
+        return adapter is not None and ability in adapter.abilities
+
+    def rail(self, key: str) -> Provider:
+        """The adapter of a row. Raises NotFound where its settings are not there."""
+        adapter = self._adapter(key)
+        if adapter is None:
+            raise NotFound
+        if adapter.path not in self._made:
+            module, name = adapter.path.split(":")
+            self._made[adapter.path] = getattr(import_module(module), name)(self._settings)
+        return self._made[adapter.path]
 
     def receiver(self, key: str) -> Provider:
         """The adapter that reads this provider's callbacks. Raises NotFound."""
-        if not self.configured(key):
+        if not self.able(key, CALLBACK):
             raise NotFound
-        if key not in self._made:
-            module, name = PROVIDERS[key].adapter.split(":")
-            self._made[key] = getattr(import_module(module), name)(self._settings)
-        return self._made[key]
-
-    def able(self, key: str, capability: str) -> bool:
-        return self.configured(key) and capability in PROVIDERS[key].capabilities
+        return self.rail(key)
 
     def offered(self, key: str) -> Provider:
         """The adapter that takes payments. Raises InvalidInput where the shop does not offer it."""
-        if not self.able(key, "start"):
+        if not self.offers(key):
             raise InvalidInput(
                 "This way to pay is not offered.", code="provider_not_offered", field="provider"
             )
-        return self.receiver(key)
+        return self.rail(key)
+
+    def offers(self, key: str) -> bool:
+        # The shop's own address is a way of its own only beside a Razorpay that comes first.
+        if key == "upi-address" and not self._settings.rails.razorpay:
+            return False
+        return self.able(key, START)
 
     def check(self, key: str, money: Money) -> None:
         """Raises InvalidInput before the provider is asked, where it would say no."""
@@ -95,17 +176,28 @@ class Rails:
             )
 
     def ways(self, money: Money) -> list[dict[str, Any]]:
-        """What a customer may choose for this amount: `{key, label}`, in the order of the table."""
+        """What a customer may choose for this amount, in the order of the table.
+
+        `{key, label, asks}`: `asks` are the fields to fill in.
+        """
         return [
-            {"key": key, "label": spec.label}
+            {"key": key, "label": spec.label, "asks": spec.asks}
             for key, spec in PROVIDERS.items()
-            if self.able(key, "start")
+            if self.offers(key)
             and money.currency in spec.limits
             and spec.limits[money.currency][0] <= money.amount <= spec.limits[money.currency][1]
         ]
+
+    def askable(self) -> list[str]:
+        """The rails that can be asked how an attempt stands."""
+        return [key for key in PROVIDERS if self.able(key, FETCH)]
+
+    def keeping_cards(self) -> list[str]:
+        """The rails that keep cards for people."""
+        return [key for key in PROVIDERS if self.able(key, CARDS)]
 
     def label(self, key: str) -> str:
         return PROVIDERS[key].label if key in PROVIDERS else key
 
     def callback_url(self, key: str) -> str:
-        return f"{self._settings.public_url}/callbacks/{key}"
+        return self._settings.callback_url(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -55,6 +56,8 @@ class Identity:
     key_id: str | None = None
     key_name: str | None = None
     order_ids: frozenset[str] = field(default_factory=frozenset)
+    login_id: str | None = None
+    """Which of the person's logins; None for a token that the shop's own backend signed."""
 
     @property
     def nobody(self) -> bool:
@@ -137,11 +140,13 @@ class Tokens:
             for kind in ("watch", "link", "browser")
         }
 
-    def person(self, user_id: str) -> tuple[str, int]:
-        """A JWT and its life in seconds."""
+    def person(self, user_id: str, login_id: str | None = None) -> tuple[str, int]:
+        """A JWT and its life in seconds. It ends with its login, where it has one."""
         life = int(TOKEN_LIFE.total_seconds())
         issued = int(now().timestamp())
-        claims = {"sub": user_id, "iat": issued, "exp": issued + life}
+        claims: dict[str, Any] = {"sub": user_id, "iat": issued, "exp": issued + life}
+        if login_id is not None:
+            claims["sid"] = login_id
         return jwt.encode(claims, self._jwt_secrets[0], algorithm="HS256"), life
 
     def watch(self, order_id: str) -> str:
@@ -176,7 +181,7 @@ class Tokens:
             if isinstance(order_id, str):
                 return Identity("watch", order_ids=frozenset({order_id}))
         elif (claims := self._claims(token)) is not None:
-            return Identity("person", user=_person_of(claims))
+            return Identity("person", user=_person_of(claims), login_id=_login_of(claims))
         raise Unauthenticated("This token is wrong or has run out.")
 
     def _claims(self, token: str) -> dict[str, Any] | None:
@@ -200,6 +205,16 @@ def _person_of(claims: dict[str, Any]) -> people.User:
     if user is None or user.disabled_at is not None:
         raise Unauthenticated("This token is wrong or has run out.")
     return user
+
+
+def _login_of(claims: dict[str, Any]) -> str | None:
+    """Of a token that we gave. A `sid` of somebody else's has no meaning here."""
+    login_id = claims.get("sid")
+    if not isinstance(login_id, str) or not re.fullmatch(r"[A-Za-z0-9]{1,32}", login_id):
+        return None
+    if people.ended_logins([login_id]):
+        raise Unauthenticated("This token is wrong or has run out.")
+    return login_id
 
 
 def _welcome(user_id: str, claims: dict[str, Any]) -> people.User | None:

@@ -95,5 +95,10 @@ def create_key(name: str) -> str:
     return in_transaction(change)
 
 
-def end_logins(user_id: str) -> None:
-    in_transaction(lambda: people.end_logins(user_id))
+def begin_login(user_id: str) -> str:
+    """The id of a login that begins: it goes into the cookie, and into the token as `sid`."""
+    return in_transaction(lambda: people.begin_login(user_id))
+
+
+def end_login(login_id: str) -> None:
+    in_transaction(lambda: people.end_login(login_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,21 +17,25 @@ from payments.domain.errors import (
     Unapplicable,
 )
 from payments.domain.money import Money
+from payments.domain.notice import RUNG
 from payments.domain.order import Order, Payment, begun
 from payments.domain.ports import Addresses, Payer, Started
+from payments.domain.questions import FIRST_QUESTION
 from payments.domain.states import Kind, OrderStatus, PaymentStatus
 from payments.providers.registry import Rails
+from payments.services import cards
 from payments.services.access import Identity, demand
+from payments.services.confirm import UPI, UTR
 from payments.services.ids import new_order_id, new_reference
 from payments.services.moves import lookup, move_order, move_payment, tell
 from payments.settings import Settings
-from payments.store import audit, orders, payments
+from payments.store import audit, confirmations, orders, payments
 from payments.store.db import end_read, in_transaction, now
 
 log = structlog.get_logger()
 
-FIRST_QUESTION = timedelta(seconds=10)
-"""A provider that has said nothing for so long is asked."""
+RETURN_PAUSE = FIRST_QUESTION
+"""How often a browser that comes back may make us ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +109,37 @@ def start_payment(
     paid now, ProviderRefused and ProviderUnavailable: then the attempt has failed, the order not.
     """
     rail = rails.offered(provider)
+    payer = cards.with_card(rails, who, order_id, provider, payer)
 
-    def begin() -> tuple[Order, Payment, bool]:
+    def begin() -> tuple[Order, Payment, Payer | None]:
         order = _payable(order_id)
         rails.check(provider, Money(order.amount_due, order.currency))
         last = payments.last_of(order.id)
-        if not again and last and _still_good(last, provider, order):
-            return order, last, False
+        if payer.token_id and cards.is_under_way(payments.of_order(order.id)):
+            raise Conflict("A saved card is being charged.", code="payment_under_way")
+        if not again and not payer.token_id and last and _still_good(last, provider, order):
+            return order, last, None
+        told = rail.check(order, payer)
         payment = begun(new_reference(), order, provider, order.amount_due, now())
-        payments.add(payment, ask_at=now() + FIRST_QUESTION)
+        payment = replace(payment, handle=cards.trace_of(payer))
+        askable = rails.able(provider, "fetch")
+        payments.add(payment, ask_at=now() + FIRST_QUESTION if askable else None)
         audit.record(who.actor, "payment.created", order.id, reference=payment.reference)
-        return order, payment, True
+        return order, payment, told
 
-    order, payment, fresh = in_transaction(begin)
-    if not fresh:
+    order, payment, told = in_transaction(begin)
+    if told is None:
         return payment
     end_read()
     to = Addresses(return_url, rails.callback_url(provider), locale)
     try:
-        started = rail.start(payment, order, payer, to)
+        started = rail.start(payment, order, told, to)
     except (ProviderRefused, ProviderUnavailable) as refusal:
         log.warning("payment not taken", provider=provider, code=refusal.code, said=refusal.message)
-        _not_taken(payment, refusal.code)
+        code = refusal.code
+        in_transaction(lambda: not_taken(payment, code))
         raise
-    return _taken(payment, started)
+    return in_transaction(lambda: taken(payment, started))
 
 
 def _payable(order_id: str) -> Order:
@@ -151,31 +162,44 @@ def _still_good(last: Payment, provider: str, order: Order) -> bool:
     )
 
 
-def _taken(payment: Payment, started: Started) -> Payment:
-    def change() -> Payment:
-        # The provider may have called before it answered: then the attempt is past this already.
-        order, current = _under_lock(payment)
-        current = move_payment(
-            current,
-            Kind.ACCEPTED,
-            action=started.action.as_dict(),
-            transaction_id=current.transaction_id or started.transaction_id,
+def taken(payment: Payment, started: Started) -> Payment:
+    """The provider has taken it: written in the caller's transaction."""
+    # The provider may have called before it answered: then the attempt is past this already.
+    order, current = _under_lock(payment)
+    current = move_payment(
+        current,
+        Kind.ACCEPTED,
+        action=started.action.as_dict(),
+        handle={**(current.handle or {}), **started.handle} or None,
+        transaction_id=current.transaction_id or started.transaction_id,
+    )
+    # What a provider answers stands in the inbox or here: a rebuild asks nobody.
+    audit.record(
+        payment.provider,
+        "payment.accepted",
+        order.id,
+        reference=payment.reference,
+        transaction=started.transaction_id,
+    )
+    if current.unsettled:
+        move_order(order, Kind.ATTEMPT_STARTED, current)
+    return current
+
+
+def not_taken(payment: Payment, code: str) -> None:
+    """The provider has not taken it: written in the caller's transaction."""
+    order, current = _under_lock(payment)
+    if current.status is PaymentStatus.CREATED:
+        # Where a doorbell has rung meanwhile the provider does know of it: it is still to be asked.
+        rung = RUNG in (current.handle or {})
+        questions: dict[str, None] = {} if rung else {"ask_at": None}
+        current = move_payment(current, Kind.FAILED, failure_code=code, **questions)
+        audit.record(
+            *(payment.provider, "payment.refused", order.id),
+            reference=payment.reference,
+            code=code,
         )
-        if current.unsettled:
-            move_order(order, Kind.ATTEMPT_STARTED, current)
-        return current
-
-    return in_transaction(change)
-
-
-def _not_taken(payment: Payment, code: str) -> None:
-    def change() -> None:
-        order, current = _under_lock(payment)
-        if current.status is PaymentStatus.CREATED:
-            current = move_payment(current, Kind.FAILED, failure_code=code, ask_at=None)
-            move_order(order, Kind.ATTEMPT_FAILED, current)
-
-    in_transaction(change)
+        move_order(order, Kind.ATTEMPT_FAILED, current)
 
 
 def _under_lock(payment: Payment) -> tuple[Order, Payment]:
@@ -202,11 +226,16 @@ def cancel(who: Identity, order_id: str, reason: str) -> Order:
             lookup(order.status, Kind.CANCELLED)
         except Unapplicable as fault:
             raise Conflict(f"This order is {order.status.value}.", code="order_ended") from fault
-        close_attempts(order, Kind.WITHDRAWN)
         audit.record(who.actor, "order.cancelled", order.id, reason)
-        return move_order(order, Kind.CANCELLED)
+        return withdraw(order)
 
     return in_transaction(change)
+
+
+def withdraw(order: Order) -> Order:
+    """In the caller's transaction."""
+    close_attempts(order, Kind.WITHDRAWN)
+    return move_order(order, Kind.CANCELLED)
 
 
 def close_attempts(order: Order, kind: Kind) -> None:
@@ -216,10 +245,29 @@ def close_attempts(order: Order, kind: Kind) -> None:
             move_payment(payment, kind)
 
 
+def ask_soon(order_id: str, reference: str | None) -> None:
+    """A browser says to come from paying this attempt: its provider is asked now, once for all."""
+    payment = payments.find(reference) if reference else None
+    end_read()
+    if payment is not None and payment.order_id == order_id:
+        in_transaction(lambda: payments.ask_about(payment.reference, now(), RETURN_PAUSE))
+
+
 def claim_paid(order_id: str, reference: str, note: str) -> None:
-    """The customer says "I have paid already": a note to staff, that moves nothing."""
+    """The customer says "I have paid already": a note to staff, that moves nothing.
+
+    Raises InvalidInput about `reference` where a UPI payment cannot have it as its UTR, or where
+    that UTR has paid before.
+    """
 
     def change() -> None:
-        audit.record("customer", audit.CLAIMED, order_id, note, reference=reference)
+        last, said = payments.last_of(order_id), reference
+        if last and last.provider in UPI:
+            said = "".join(reference.split())
+            if not UTR.fullmatch(said):
+                raise InvalidInput("A UTR has 12 digits.", code="invalid_utr", field="reference")
+            if confirmations.is_used(said):
+                raise InvalidInput("This UTR has paid.", code="utr_used", field="reference")
+        audit.record("customer", audit.CLAIMED, order_id, note, reference=said)
 
     in_transaction(change)

@@ -7,17 +7,22 @@ import re
 from dataclasses import dataclass
 
 from payments.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unapplicable
-from payments.domain.money import price
+from payments.domain.money import Money, price
 from payments.domain.notice import RawCallback
 from payments.domain.order import Order
 from payments.domain.states import OrderStatus
 from payments.services import apply
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
+from payments.services.transfers import demand_unheard
 from payments.settings import Settings
 from payments.store import audit, confirmations, inbox, orders, payments
 from payments.store.confirmations import Confirmation
 from payments.store.db import in_transaction
+
+UPI = frozenset({"upi", "upi-address"})
+UTR = re.compile(r"[0-9]{12}")
+"""Of a UPI payment; its digits are the same at the payer's and at the payee's bank."""
 
 CONFIRMABLE = frozenset({OrderStatus.PENDING, OrderStatus.PARTIALLY_PAID, OrderStatus.EXPIRED})
 
@@ -44,8 +49,9 @@ def confirm(
         order = _confirmable(order_id)
         money = price(amount, order.currency)
         last = payments.last_of(order.id)
-        if last and last.provider == "upi" and not re.fullmatch(r"[0-9]{12}", evidence):
+        if last and last.provider in UPI and not UTR.fullmatch(evidence):
             raise InvalidInput("A UTR has 12 digits.", code="invalid_evidence", field="evidence")
+        demand_unheard(evidence, money)
         limit = settings.confirm_limit.get(order.currency)
         # Counted over the order: a large amount in small parts is a large amount.
         before = sum(one.amount for one in confirmations.of_order(order.id) if one.alone)
@@ -82,6 +88,7 @@ def approve(who: Identity, confirmation_id: str) -> Confirmation:
         if held.status != "held":
             raise Conflict("This confirmation is approved already.", code="already_approved")
         order = _confirmable(held.order_id)
+        demand_unheard(held.evidence, Money(held.amount, held.currency))
         if not confirmations.approve(confirmation_id, who.actor):
             raise Conflict("This confirmation is approved already.", code="already_approved")
         _apply(order, held.amount, held.id, held.requested_by, held.reason, held.evidence)

@@ -28,7 +28,10 @@ class Good(NamedTuple):
 
 GOODS = {
     "coffee": Good("Coffee beans, 500 g", 185_000, "VND", "momo"),
-    "scarf": Good("Silk scarf", 420_000, "VND", "momo"),
+    "scarf": Good("Silk scarf", 420_000, "VND", "bank"),
+    "mangoes": Good("Mangoes, 5 kg", 4_500, "XAF", "campay"),
+    "spices": Good("Box of spices", 649_00, "INR", "upi"),
+    "tea": Good("Ceylon tea, 400 g", 2_350_00, "LKR", "payable"),
 }
 
 

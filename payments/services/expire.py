@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from payments.domain.order import Order
 from payments.domain.states import Kind
 from payments.services.checkout import close_attempts
 from payments.services.moves import move_order
@@ -26,9 +27,14 @@ def _expire(order_id: str, at: datetime) -> bool:
         # Between the list and the lock the money may have come.
         if order is None or not order.open or order.expires_at > at or order.late:
             return False
-        close_attempts(order, Kind.LAPSED)
         audit.record("system", "order.expired", order.id)
-        move_order(order, Kind.TIME_RAN_OUT)
+        lapse(order)
         return True
 
     return in_transaction(change)
+
+
+def lapse(order: Order) -> Order:
+    """In the caller's transaction."""
+    close_attempts(order, Kind.LAPSED)
+    return move_order(order, Kind.TIME_RAN_OUT)

@@ -34,6 +34,48 @@ SOCKETS_CLOSED = Counter(
     "paychime_sockets_closed_total", "Sockets that the server closed", ["reason"]
 )
 
+SOCKET_ROOMS = Gauge("paychime_socket_rooms", "Rooms in which somebody of this process stands")
+
+SOCKET_MESSAGES = Counter(
+    "paychime_socket_messages_total",
+    "Events heard from sockets, and told to rooms or sockets",
+    ["direction"],
+)
+
+CRITICAL_EVENTS = Counter(
+    "paychime_critical_events_total",
+    "Events that listeners have to acknowledge, by how their delivery ended",
+    ["end"],
+)
+
 OUTBOX_LAG = Gauge("paychime_outbox_lag_facts", "Committed facts that have still to be published")
 
 QUEUE_LAG = Gauge("paychime_queue_lag_facts", "Published facts that this process has still to tell")
+
+OUTBOX_LAG_SECONDS = Gauge(
+    "paychime_outbox_lag_seconds", "Since when the oldest of them waits; 0 where none does"
+)
+
+QUEUE_HEALTHY = Gauge(
+    "paychime_queue_healthy", "1 where this process hears the others by Redis, or needs none"
+)
+
+DATABASE_UP = Gauge("paychime_database_up", "1 where the database answered this very reading")
+
+CIRCUIT_OPEN = Gauge(
+    "paychime_provider_circuit_open",
+    "1 where this process leaves a rail in peace, because it does not answer",
+    ["rail"],
+)
+
+WAITING = Gauge("paychime_waiting_for_staff", "What only people can end, by what it is", ["what"])
+
+RESPONSES = Counter(
+    "paychime_responses_total",
+    "Answers to requests, sockets apart, by who answered and with which status",
+    ["endpoint", "status"],
+)
+
+LOOP_FAILURES = Counter(
+    "paychime_loop_failures_total", "Steps that failed of what goes on by itself", ["loop"]
+)

@@ -89,9 +89,21 @@ def tell(order: Order, event: str, payment: Payment | None = None) -> None:
             snapshot=snapshot(order, payments.last_of(order.id)),
             about={
                 "payment": payment_view(payment) if payment else None,
+                "closed": _closed_with(order, event),
                 "customer_id": order.customer_id,
                 "salon_id": order.salon_id,
             },
             at=now(),
         )
     )
+
+
+_CLOSED = {"order.expired": PaymentStatus.EXPIRED, "order.cancelled": PaymentStatus.CANCELLED}
+
+
+def _closed_with(order: Order, event: str) -> list[dict[str, Any]]:
+    """The attempts that waited until the order ended: whoever tracks one of them is told."""
+    ended = _CLOSED.get(event)
+    if ended is None:
+        return []
+    return [payment_view(one) for one in payments.of_order(order.id) if one.status is ended]

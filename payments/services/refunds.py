@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import structlog
+from datetime import datetime
 
 from payments.domain import ledger as bookkeeping
 from payments.domain.errors import (
@@ -12,19 +12,20 @@ from payments.domain.errors import (
     NotFound,
     ProviderRefused,
     ProviderUnavailable,
+    Unapplicable,
 )
 from payments.domain.money import Money
+from payments.domain.notice import Notice
 from payments.domain.order import Order, Payment
-from payments.domain.states import PaymentStatus
+from payments.domain.questions import FIRST_QUESTION, IN_FLIGHT
+from payments.domain.states import Kind, PaymentStatus
 from payments.providers.registry import Rails
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
 from payments.services.moves import move_order
 from payments.store import audit, ledger, orders, payments, refunds
-from payments.store.db import end_read, in_transaction
+from payments.store.db import end_read, in_transaction, now
 from payments.store.refunds import Refund
-
-log = structlog.get_logger()
 
 
 def refund(
@@ -41,41 +42,92 @@ def refund(
         raise InvalidInput(
             "Say why, in 3 to 500 characters.", code="invalid_reason", field="reason"
         )
-    promised = in_transaction(lambda: _promise(who, order_id, amount, reason))
+    promised = in_transaction(lambda: _promise(rails, who, order_id, amount, reason))
     end_read()
     for one in promised:
-        send(rails, one)
+        try:
+            send(rails, one)
+        except ProviderUnavailable:
+            # It may have been taken: the promise stands, and is asked for again under the same id.
+            soon = now() + FIRST_QUESTION
+            in_transaction(lambda kept=one, to=soon: refunds.ask_again(kept.id, to))  # type: ignore[misc]
     return [refunds.find(one.id) or one for one in promised]
 
 
 def send(rails: Rails, promised: Refund) -> None:
-    """Asks the provider. The same refund asked for twice is one: its id goes along."""
+    """Asks the provider. The same refund asked for twice is one: its id goes along.
+
+    Raises ProviderUnavailable, and ProviderRefused once the promise is taken back.
+    """
     payment = payments.find(promised.reference)
     end_read()
-    if payment is None or not rails.able(payment.provider, "refund") or not payment.transaction_id:
+    if payment is None or not _refundable(rails, payment):
         return
     money = Money(promised.amount, promised.currency)
     try:
-        done = rails.receiver(payment.provider).refund(payment, promised.id, money, promised.reason)
-    except ProviderUnavailable:
-        # It may have been taken: the promise stands and `reconcile` asks again under the same id.
-        return
+        done = rails.rail(payment.provider).refund(payment, promised.id, money, promised.reason)
     except ProviderRefused:
-        in_transaction(lambda: _fail(promised))
+        in_transaction(lambda: take_back(promised))
         raise
     if done.final:
-        in_transaction(lambda: _pay(promised, payment.provider, done.refund_id, "system"))
+        evidence = done.refund_id or promised.id
+        in_transaction(lambda: pay_out(promised, payment.provider, evidence, "system"))
+    elif done.refund_id is not None:
+        # Taken, not paid: from now on its end is asked for, not the refund.
+        next_at = now() + FIRST_QUESTION
+        in_transaction(lambda: taken(promised, payment.provider, done.refund_id, next_at))
 
 
-def send_waiting(rails: Rails) -> None:
-    """Asks again for every promised refund: a crash or a provider that was away came between."""
-    waiting = refunds.requested()
-    end_read()
-    for promised in waiting:
-        try:
-            send(rails, promised)
-        except ProviderRefused as refusal:
-            log.warning("refund refused", refund=promised.id, code=refusal.code)
+def taken(promised: Refund, provider: str, refund_id: str | None, ask_at: datetime) -> None:
+    """The provider has taken it under its own name: written in the caller's transaction."""
+    if refunds.ask_again(promised.id, ask_at, refund_id):
+        audit.record(
+            *(provider, "refund.taken", promised.order_id),
+            refund=promised.id,
+            provider_refund=refund_id,
+        )
+
+
+def _refundable(rails: Rails, payment: Payment) -> bool:
+    """By the rail itself: what only staff have seen, the provider does not know."""
+    return rails.able(payment.provider, "refund") and payment.transaction_id is not None
+
+
+def ring(notice: Notice) -> Refund | None:
+    """A doorbell about a refund: the question is due now. None where it is about none of ours."""
+    name = notice.refund or notice.transaction_id
+    promised = refunds.find_said(name) if name else None
+    # One that the provider has not answered yet may be on its way: it is not sent beside itself.
+    if promised is not None and promised.provider_refund_id is not None:
+        refunds.ask_again(promised.id, now())
+    return promised
+
+
+def told(notice: Notice) -> Payment:
+    """The provider's word about a refund, in the caller's transaction; the payment it gives back.
+
+    Raises Unapplicable: `unknown_refund`, `another_amount`, or `impossible_move` where it ended
+    otherwise.
+    """
+    promised = refunds.find_said(notice.refund or "")
+    payment = payments.find(promised.reference) if promised else None
+    if promised is None or payment is None:
+        raise Unapplicable("unknown_refund")
+    if notice.currency not in {None, promised.currency}:
+        raise Unapplicable("another_currency", promised.order_id)
+    if notice.amount is not None and notice.amount != promised.amount:
+        raise Unapplicable("another_amount", promised.order_id)
+    ended = {Kind.SUCCEEDED: "succeeded", Kind.FAILED: "failed"}.get(notice.kind)
+    if ended is None or promised.status == ended:
+        return payment
+    if promised.status != "requested":
+        raise Unapplicable("impossible_move", promised.order_id)
+    if notice.kind is Kind.SUCCEEDED:
+        name = notice.transaction_id or promised.provider_refund_id or promised.id
+        pay_out(promised, payment.provider, name, notice.provider)
+    else:
+        take_back(promised)
+    return payment
 
 
 def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
@@ -90,13 +142,15 @@ def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
             raise NotFound
         if promised.status != "requested":
             raise Conflict("This refund has ended.", code="refund_ended")
-        _pay(promised, bookkeeping.BY_HAND, evidence.strip(), who.actor)
+        pay_out(promised, bookkeeping.BY_HAND, evidence.strip(), who.actor)
         return promised.order_id
 
     return in_transaction(change)
 
 
-def _promise(who: Identity, order_id: str, amount: int | None, reason: str) -> list[Refund]:
+def _promise(
+    rails: Rails, who: Identity, order_id: str, amount: int | None, reason: str
+) -> list[Refund]:
     order = orders.lock(order_id)
     if order is None:
         raise NotFound
@@ -119,15 +173,29 @@ def _promise(who: Identity, order_id: str, amount: int | None, reason: str) -> l
     promised = []
     for payment, rest in left:
         if wanted and rest:
-            promised.append(_promise_one(who, order, payment, min(wanted, rest), reason))
-            wanted -= promised[-1].amount
+            # Where nobody can be asked, the refund waits for staff.
+            ask_at = now() + IN_FLIGHT if _refundable(rails, payment) else None
+            part = min(wanted, rest)
+            promised.append(
+                promise(new_id("R"), order, payment, part, reason, who.actor, ask_at=ask_at)
+            )
+            wanted -= part
     return promised
 
 
-def _promise_one(who: Identity, order: Order, payment: Payment, amount: int, reason: str) -> Refund:
+def promise(
+    refund_id: str,
+    order: Order,
+    payment: Payment,
+    amount: int,
+    reason: str,
+    actor: str,
+    *,
+    ask_at: datetime | None,
+) -> Refund:
+    """Owed from now on, what is held as excess first: written in the caller's transaction."""
     held = order.amount_excess - refunds.suspense_claimed(order.id)
     from_suspense = min(amount, max(0, held))
-    refund_id = new_id("R")
     refunds.add(
         id=refund_id,
         order_id=order.id,
@@ -136,7 +204,8 @@ def _promise_one(who: Identity, order: Order, payment: Payment, amount: int, rea
         currency=order.currency,
         from_suspense=from_suspense,
         reason=reason,
-        actor=who.actor,
+        actor=actor,
+        ask_at=ask_at,
     )
     ledger.append(
         bookkeeping.refund_promised(
@@ -144,14 +213,15 @@ def _promise_one(who: Identity, order: Order, payment: Payment, amount: int, rea
         ),
         order.id,
     )
-    audit.record(who.actor, "refund.requested", order.id, reason, refund=refund_id, amount=amount)
+    audit.record(actor, "refund.requested", order.id, reason, refund=refund_id, amount=amount)
     made = refunds.find(refund_id)
     if made is None:
         raise NotFound
     return made
 
 
-def _pay(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> None:
+def pay_out(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> None:
+    """The money has left: written in the caller's transaction, once."""
     order = orders.lock(promised.order_id)
     if order is None or not refunds.finish(promised.id, "succeeded", provider_refund_id):
         return
@@ -166,7 +236,10 @@ def _pay(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> No
     )
 
 
-def _fail(promised: Refund) -> None:
+def take_back(promised: Refund) -> None:
+    """The promise ends as if it had not been made: written in the caller's transaction, once."""
+    # What the next promise takes from suspense depends on this one: they stand in line.
+    orders.lock(promised.order_id)
     if not refunds.finish(promised.id, "failed"):
         return
     money = Money(promised.amount, promised.currency)

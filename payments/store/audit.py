@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import insert, select
 
+from payments.store import then
 from payments.store.db import db, now
 from payments.store.tables import audit, orders
 
@@ -27,6 +28,9 @@ def record(
     actor: str, action: str, order_id: str | None = None, reason: str | None = None, **detail: Any
 ) -> None:
     """`action` is `noun.past_tense`; `actor` is `user:<id>`, `key:<name>`, a provider, `system`."""
+    if then.present() is not None:
+        # A rebuild copies the lines of then; that it does the deeds again is no new deed.
+        return
     db.session.execute(
         insert(audit).values(
             at=now(), actor=actor, action=action, order_id=order_id, reason=reason, detail=detail
@@ -41,6 +45,16 @@ def of_order(order_id: str) -> Sequence[Line]:
         .order_by(audit.c.id)
     )
     return [Line(*row) for row in rows]
+
+
+def of_entry(entry_id: int, action: str, order_id: str | None) -> Line | None:
+    """Who did this with a kept callback or a bank line."""
+    rows = db.session.execute(
+        select(*(audit.c[name] for name in Line._fields))
+        .where(audit.c.order_id == order_id, audit.c.action == action)
+        .order_by(audit.c.id)
+    )
+    return next((Line(*row) for row in rows if row.detail.get("entry") == entry_id), None)
 
 
 def claims(order_ids: Sequence[str]) -> Sequence[Line]:

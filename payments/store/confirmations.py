@@ -67,6 +67,25 @@ def approve(confirmation_id: str, by: str) -> bool:
     return row.one_or_none() is not None
 
 
+def is_used(evidence: str) -> bool:
+    """Whether it has confirmed a payment, or waits to."""
+    row = db.session.execute(
+        select(confirmations.c.id).where(confirmations.c.evidence == evidence)
+    ).one_or_none()
+    return row is not None
+
+
+def by_evidence(evidence: Sequence[str]) -> Confirmation | None:
+    """The confirmation that has been paid on the strength of one of these."""
+    row = db.session.execute(
+        select(*_COLUMNS)
+        .where(confirmations.c.evidence.in_(evidence), confirmations.c.status == "applied")
+        .order_by(confirmations.c.requested_at)
+        .limit(1)
+    ).one_or_none()
+    return Confirmation(**row._mapping) if row else None
+
+
 def of_order(order_id: str) -> Sequence[Confirmation]:
     rows = db.session.execute(
         select(*_COLUMNS)

@@ -34,6 +34,7 @@ class Entry:
     transaction_id: str | None
     amount: int | None
     currency: str | None
+    text: str | None
     resolved_at: datetime | None
 
 
@@ -43,6 +44,14 @@ _COLUMNS = [inbox.c[name] for name in Entry.__dataclass_fields__]
 def digest(notice: Notice, raw: RawCallback) -> str:
     """Of what the provider signed, where that is less than the body: the rest is anybody's."""
     return hashlib.sha256(notice.signed or raw.body).hexdigest()
+
+
+_SAID = ("order_id", "reference", "transaction_id", "currency", "text")
+
+
+def _fitting(name: str, text: str | None) -> str | None:
+    longest: int = getattr(inbox.c[name].type, "length")  # noqa: B009 (not every type has one)
+    return text[:longest] if text else None
 
 
 def append(notice: Notice, raw: RawCallback, event_id: str | None = None) -> int | None:
@@ -59,11 +68,10 @@ def append(notice: Notice, raw: RawCallback, event_id: str | None = None) -> int
         "body": raw.body,
         "digest": digest(notice, raw),
         "verdict": "received",
-        "order_id": notice.order_id,
-        "reference": notice.reference,
-        "transaction_id": notice.transaction_id,
-        "amount": notice.amount,
-        "currency": notice.currency,
+        "notice": notice.as_record(),
+        # What is too long is no name of anything here; the body has the whole of it.
+        **{name: _fitting(name, getattr(notice, name)) for name in _SAID},
+        "amount": notice.amount if abs(notice.amount or 0) < 2**63 else None,
     }
     return insert_once(inbox, values, inbox.c.id)
 
@@ -107,6 +115,23 @@ def count_unresolved() -> int:
     return db.session.execute(
         select(func.count()).select_from(inbox).where(_UNRESOLVED)
     ).scalar_one()
+
+
+def resolve_unknown(notice: Notice) -> Sequence[int]:
+    """What waited because nobody knew whose this transaction is waits no more; which it was."""
+    rows = db.session.execute(
+        update(inbox)
+        .where(
+            _UNRESOLVED,
+            inbox.c.provider == notice.provider,
+            inbox.c.transaction_id == notice.transaction_id,
+            inbox.c.amount == notice.amount,
+            inbox.c.reason == "unknown_order",
+        )
+        .values(resolved_at=now())
+        .returning(inbox.c.id)
+    )
+    return rows.scalars().all()
 
 
 def resolve(entry_id: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, Subquery, func, insert, literal, select
 
 from payments.domain.ledger import REFUNDS_DUE, SUSPENSE, Posting
+from payments.store import bank_lines
 from payments.store.db import db, now
 from payments.store.tables import entries, inbox, orders, payments, postings
 
@@ -78,6 +79,7 @@ def faults() -> Iterator[str]:
     yield from _orders_that_differ("paid", orders.c.amount_paid, _received())
     yield from _orders_that_differ("refunded", orders.c.amount_refunded, _refunded())
     yield from _orders_that_differ("held as excess", orders.c.amount_excess, _held())
+    yield from bank_lines.faults()
 
 
 def _uncaused() -> Iterator[str]:

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from payments.domain.errors import Conflict
 from payments.domain.order import Order
 from payments.domain.states import OPEN, OrderStatus
+from payments.domain.transfers import as_number
 from payments.store.db import LostRace, db, savepoint
-from payments.store.tables import confirmations, orders, payments
+from payments.store.tables import bank_lines, confirmations, inbox, orders, payments
 
 _COLUMNS = [orders.c[field.name] for field in fields(Order)]
 
@@ -94,7 +95,11 @@ def page(
     before: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> Sequence[Order]:
-    """Newest first. `search` is, whole, an order id, a reference, a transaction id or evidence."""
+    """Newest first.
+
+    `search` is, whole, an order id, a reference, a transaction id, evidence, or the number that the
+    bank gave a transfer.
+    """
     query = select(*_COLUMNS).order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
     if status:
         query = query.where(orders.c.status == status)
@@ -105,8 +110,16 @@ def page(
             (payments.c.reference == search) | (payments.c.transaction_id == search)
         )
         proved = select(confirmations.c.order_id).where(confirmations.c.evidence == search)
+        told = (
+            select(inbox.c.order_id)
+            .join(bank_lines, bank_lines.c.inbox_id == inbox.c.id)
+            .where(bank_lines.c.number == as_number(search))
+        )
         query = query.where(
-            (orders.c.id == search) | orders.c.id.in_(named) | orders.c.id.in_(proved)
+            (orders.c.id == search)
+            | orders.c.id.in_(named)
+            | orders.c.id.in_(proved)
+            | orders.c.id.in_(told)
         )
     if before:
         at, order_id = before

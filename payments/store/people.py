@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from payments.store.db import db, insert_once, now
-from payments.store.tables import api_keys, users
+from payments.store.tables import api_keys, logins, users
+
+LOGIN_PREFIX = "L"
+LOGIN_LIFE = timedelta(days=90)
+"""After it one signs in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,6 @@ class User:
     locale: str | None
     role: str
     password_hash: str | None
-    login_epoch: int
     disabled_at: datetime | None
 
 
@@ -62,7 +66,6 @@ def add(
                 "locale": locale,
                 "role": role,
                 "password_hash": password_hash,
-                "login_epoch": 0,
                 "created_at": now(),
             },
             users.c.id,
@@ -71,11 +74,40 @@ def add(
     )
 
 
-def end_logins(user_id: str) -> None:
-    """Every cookie of this person made so far stops being a login."""
+def begin_login(user_id: str) -> str:
+    """The id of a new login: the cookie and the token that it gives hold it."""
+    login_id = LOGIN_PREFIX + secrets.token_hex(12)
+    db.session.execute(insert(logins).values(id=login_id, user_id=user_id, created_at=now()))
+    return login_id
+
+
+def end_login(login_id: str) -> None:
+    """Its cookie and its token stop being a login; the person's other ones stay."""
     db.session.execute(
-        update(users).where(users.c.id == user_id).values(login_epoch=users.c.login_epoch + 1)
+        update(logins)
+        .where(logins.c.id == login_id, logins.c.ended_at.is_(None))
+        .values(ended_at=now())
     )
+
+
+def find_login(login_id: str) -> User | None:
+    """Whose login this is; None where it has ended or is none."""
+    row = db.session.execute(
+        select(*_COLUMNS)
+        .join(logins, logins.c.user_id == users.c.id)
+        .where(logins.c.id == login_id, logins.c.ended_at.is_(None))
+    ).one_or_none()
+    return User(**row._mapping) if row else None
+
+
+def ended_logins(login_ids: Sequence[str]) -> set[str]:
+    """Those of them that have ended. A `sid` that is not ours has not."""
+    ended = select(logins.c.id).where(logins.c.id.in_(login_ids), logins.c.ended_at.is_not(None))
+    return set(db.session.execute(ended).scalars())
+
+
+def forget_old_logins() -> None:
+    db.session.execute(delete(logins).where(logins.c.created_at < now() - LOGIN_LIFE))
 
 
 def key_hash(key: str) -> str:

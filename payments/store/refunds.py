@@ -50,15 +50,69 @@ def of_order(order_id: str) -> Sequence[Refund]:
     return [Refund(**row._mapping) for row in rows]
 
 
-def requested(limit: int = 100) -> Sequence[Refund]:
-    """Promised and not yet known to be paid: a crash may have come between."""
+def find_said(name: str) -> Refund | None:
+    """By our id or by the provider's."""
+    row = db.session.execute(
+        select(*_COLUMNS)
+        .where((refunds.c.id == name) | (refunds.c.provider_refund_id == name))
+        .order_by(refunds.c.created_at)
+        .limit(1)
+    ).one_or_none()
+    return Refund(**row._mapping) if row else None
+
+
+def by_hand() -> Sequence[Refund]:
+    """Promised on rails that cannot refund, oldest first: staff pay them and say so."""
     rows = db.session.execute(
         select(*_COLUMNS)
-        .where(refunds.c.status == "requested")
+        .where(refunds.c.status == "requested", refunds.c.ask_at.is_(None))
         .order_by(refunds.c.created_at)
-        .limit(limit)
+        .limit(200)
     )
     return [Refund(**row._mapping) for row in rows]
+
+
+def to_ask(at: datetime | None, after: str, limit: int) -> Sequence[Refund]:
+    """Promised and not known to have ended, whose provider is to be asked by `at`, or ever.
+
+    By id, from after `after` on.
+    """
+    query = select(*_COLUMNS).where(
+        refunds.c.status == "requested", refunds.c.ask_at.is_not(None), refunds.c.id > after
+    )
+    if at is not None:
+        query = query.where(refunds.c.ask_at <= at)
+    rows = db.session.execute(query.order_by(refunds.c.id).limit(limit))
+    return [Refund(**row._mapping) for row in rows]
+
+
+def ask_later(refund_id: str, planned: datetime, at: datetime) -> bool:
+    """The next question is at `at`, unless it is planned for another time by now."""
+    row = db.session.execute(
+        update(refunds)
+        .where(
+            refunds.c.id == refund_id,
+            refunds.c.status == "requested",
+            refunds.c.ask_at == planned,
+        )
+        .values(ask_at=at)
+        .returning(refunds.c.id)
+    )
+    return row.one_or_none() is not None
+
+
+def ask_again(refund_id: str, at: datetime, provider_refund_id: str | None = None) -> bool:
+    """When to ask next, and the provider's own id once it has given one; False where it ended."""
+    values: dict[str, Any] = {"ask_at": at}
+    if provider_refund_id is not None:
+        values["provider_refund_id"] = provider_refund_id
+    row = db.session.execute(
+        update(refunds)
+        .where(refunds.c.id == refund_id, refunds.c.status == "requested")
+        .values(**values)
+        .returning(refunds.c.id)
+    )
+    return row.one_or_none() is not None
 
 
 def finish(refund_id: str, status: str, provider_refund_id: str | None = None) -> bool:
@@ -66,7 +120,13 @@ def finish(refund_id: str, status: str, provider_refund_id: str | None = None) -
     row = db.session.execute(
         update(refunds)
         .where(refunds.c.id == refund_id, refunds.c.status == "requested")
-        .values(status=status, provider_refund_id=provider_refund_id, ended_at=now())
+        .values(
+            status=status,
+            # A failure does not take back the name that the provider has given it.
+            provider_refund_id=func.coalesce(provider_refund_id, refunds.c.provider_refund_id),
+            ask_at=None,
+            ended_at=now(),
+        )
         .returning(refunds.c.id)
     )
     return row.one_or_none() is not None

@@ -66,11 +66,19 @@ users = db.Table(
     Column("locale", String(16)),
     Column("role", String(16), nullable=False),
     Column("password_hash", String(200)),
-    Column("login_epoch", Integer, nullable=False, default=0),
     Column("disabled_at", Moment),
     Column("created_at", Moment, nullable=False),
     one_of("role", ROLES, "ck_users_role"),
 )
+
+logins = db.Table(
+    "logins",
+    Column("id", String(32), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+Index("ix_logins_created", logins.c.created_at)
 
 api_keys = db.Table(
     "api_keys",
@@ -133,7 +141,9 @@ payments = db.Table(
     Column("confirmed_by", String(100)),
     Column("action", JSON),
     Column("failure_code", String(64)),
+    Column("handle", JSON),
     Column("asked", Integer, nullable=False, default=0),
+    Column("asked_at", Moment),
     Column("ask_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
@@ -146,7 +156,9 @@ payments = db.Table(
 )
 Index(
     "ix_payments_to_ask",
+    payments.c.provider,
     payments.c.ask_at,
+    payments.c.seq,
     postgresql_where=payments.c.ask_at.is_not(None),
     sqlite_where=payments.c.ask_at.is_not(None),
 )
@@ -168,6 +180,8 @@ inbox = db.Table(
     Column("transaction_id", String(128)),
     Column("amount", Amount),
     Column("currency", String(3)),
+    Column("text", String(500)),
+    Column("notice", JSON),
     Column("resolved_at", Moment),
     one_of("verdict", ("received", "applied", "parked", "conflict", "rung"), "ck_inbox_verdict"),
     one_of("source", ("callback", "fetch", "staff"), "ck_inbox_source"),
@@ -180,6 +194,18 @@ Index(
     postgresql_where=inbox.c.verdict.in_(("parked", "conflict")) & inbox.c.resolved_at.is_(None),
     sqlite_where=inbox.c.verdict.in_(("parked", "conflict")) & inbox.c.resolved_at.is_(None),
 )
+
+bank_lines = db.Table(
+    "bank_lines",
+    Column("inbox_id", Serial, ForeignKey("inbox.id"), primary_key=True, autoincrement=False),
+    Column("number", String(100), index=True),
+    Column("same_as", Serial, ForeignKey("inbox.id"), index=True),
+)
+"""Money that a feed says came to the account, by the inbox entry that told of it.
+
+`number` is the bank's own for the transfer, in capitals. `same_as`: another feed had told of this
+transfer before; the entry that told first.
+"""
 
 postings = db.Table(
     "postings",
@@ -214,10 +240,24 @@ refunds = db.Table(
     Column("reason", String(500), nullable=False),
     Column("actor", String(100), nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("ask_at", Moment),
     Column("ended_at", Moment),
     one_of("status", ("requested", "succeeded", "failed"), "ck_refunds_status"),
     CheckConstraint("amount > 0 AND from_suspense BETWEEN 0 AND amount", name="ck_refunds_amount"),
 )
+Index(
+    "ix_refunds_to_ask",
+    refunds.c.ask_at,
+    postgresql_where=refunds.c.ask_at.is_not(None),
+    sqlite_where=refunds.c.ask_at.is_not(None),
+)
+Index(
+    "ix_refunds_by_hand",
+    refunds.c.created_at,
+    postgresql_where=(refunds.c.status == "requested") & refunds.c.ask_at.is_(None),
+    sqlite_where=(refunds.c.status == "requested") & refunds.c.ask_at.is_(None),
+)
+Index("ix_refunds_provider_id", refunds.c.provider_refund_id)
 
 confirmations = db.Table(
     "confirmations",
@@ -235,6 +275,13 @@ confirmations = db.Table(
     one_of("status", ("held", "applied"), "ck_confirmations_status"),
     CheckConstraint("amount > 0", name="ck_confirmations_amount"),
     CheckConstraint("approved_by <> requested_by", name="ck_confirmations_two_people"),
+)
+
+Index(
+    "ix_confirmations_held",
+    confirmations.c.requested_at,
+    postgresql_where=confirmations.c.status == "held",
+    sqlite_where=confirmations.c.status == "held",
 )
 
 outbox = db.Table(
@@ -267,6 +314,13 @@ audit = db.Table(
     Column("detail", JSON, nullable=False),
 )
 
+Index(
+    "ix_audit_claims",
+    audit.c.id,
+    postgresql_where=audit.c.action == "customer.claimed_paid",
+    sqlite_where=audit.c.action == "customer.claimed_paid",
+)
+
 sightings = db.Table(
     "sightings",
     Column("topic", String(100), primary_key=True),
@@ -283,3 +337,54 @@ idempotency_keys = db.Table(
     Column("body", Text),
     Column("created_at", Moment, nullable=False),
 )
+
+Index("ix_idempotency_keys_created", idempotency_keys.c.created_at)
+
+card_holders = db.Table(
+    "card_holders",
+    Column("provider", String(32), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id"), primary_key=True),
+    Column("reference", String(64), nullable=False, unique=True),
+    Column("handle", JSON),
+    Column("told", JSON, nullable=False),
+    Column("kept_at", Moment),
+    Column("ask_at", Moment),
+    Column("created_at", Moment, nullable=False),
+)
+"""Who keeps cards with a provider: `reference` is ours for the person, `handle` the provider's.
+
+The cards themselves are only with the provider: `told` are the tokens of those that the person has
+been told of, `kept_at` is when a payment last kept one, `ask_at` when the list is asked for it.
+"""
+Index(
+    "ix_card_holders_to_ask",
+    card_holders.c.ask_at,
+    postgresql_where=card_holders.c.ask_at.is_not(None),
+    sqlite_where=card_holders.c.ask_at.is_not(None),
+)
+
+topics = db.Table(
+    "topics",
+    Column("topic", String(100), primary_key=True),
+    Column("version", Integer, nullable=False),
+    CheckConstraint("version > 0", name="ck_topics_version"),
+)
+"""The versions of topics that are no order's: a person's wallet and cards."""
+
+room_counts = db.Table(
+    "room_counts",
+    Column("topic", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("instance", String(32), primary_key=True),
+    Column("rooms", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+"""What each server process answered when it was asked who listens; kept for a day."""
+
+leases = db.Table(
+    "leases",
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("until", Moment, nullable=False),
+)
+"""Which process does which periodic work, and until when unless it renews."""

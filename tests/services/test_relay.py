@@ -31,6 +31,8 @@ def told(queue: MemoryQueue) -> list[tuple[str, int]]:
 class Crashing:
     """A queue that dies before it takes anything, or after."""
 
+    shared = False
+
     def __init__(self, *, taken: bool) -> None:
         self.facts: list[Fact] = []
         self._taken = taken
@@ -42,6 +44,9 @@ class Crashing:
 
     def read(self, timeout_seconds: float) -> Sequence[Fact]:
         return []
+
+    def carry(self) -> None:
+        """Nothing comes from anybody else."""
 
     def healthy(self) -> bool:
         return False

@@ -1,0 +1,24 @@
+"""How much waits for people, who alone can end it."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from payments.store import inbox
+from payments.store.db import db
+from payments.store.tables import confirmations, refunds
+
+
+def by_kind() -> dict[str, int]:
+    """Callbacks kept for staff, refunds to be paid by hand, confirmations that need a second."""
+    by_hand = (
+        select(func.count())
+        .select_from(refunds)
+        .where(refunds.c.status == "requested", refunds.c.ask_at.is_(None))
+    )
+    held = select(func.count()).select_from(confirmations).where(confirmations.c.status == "held")
+    return {
+        "callbacks": inbox.count_unresolved(),
+        "refunds": db.session.execute(by_hand).scalar_one(),
+        "confirmations": db.session.execute(held).scalar_one(),
+    }
