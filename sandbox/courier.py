@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,10 @@ CREATE INDEX IF NOT EXISTS tries_callback ON tries (callback_id);
 
 @dataclass(frozen=True)
 class Callback:
-    """One POST to be made. `subject` is what it is about, in the provider's own naming."""
+    """One POST to be made; a GET where `body` is empty.
+
+    `subject` is what it is about, in the provider's own naming.
+    """
 
     provider: str
     subject: str
@@ -61,7 +64,7 @@ class Try:
 
 @dataclass(frozen=True)
 class Sent:
-    """A callback as the log shows it. `state`: waiting, answered (with 2xx), given up."""
+    """A callback as the log shows it. `state`: waiting, answered as asked, given up."""
 
     label: str
     url: str
@@ -71,11 +74,24 @@ class Sent:
     tries: tuple[Try, ...]
 
 
+@dataclass(frozen=True)
+class Manners:
+    """`taken(status, body)`: what a provider takes for an answer, of which it sees the first
+    letters; `tries`: how often it sends one callback."""
+
+    taken: Callable[[int, str], bool]
+    tries: int
+
+
 class Courier:
     def __init__(self, store: Store, knobs: Mapping[str, Any]) -> None:
-        """`knobs`: IPN_TRIES, IPN_BACKOFF_SECONDS, IPN_TIMEOUT_SECONDS, read at each use."""
+        """`knobs`: IPN_TRIES, IPN_BACKOFF_SECONDS, IPN_TIMEOUT_SECONDS, read at each use.
+
+        `manners`, by provider, are of those that ask for more than 2xx or publish their tries.
+        """
         self._store = store
         self._knobs = knobs
+        self.manners: dict[str, Manners] = {}
         self._resumed = threading.Lock()
         store.define(SCHEMA)
 
@@ -131,14 +147,15 @@ class Courier:
             self._carry(row)
 
     def _carry(self, row: sqlite3.Row) -> None:
-        """Try until the answer is 2xx, a bounded number of times over all processes."""
-        most = row["most_tries"] or int(self._knobs["IPN_TRIES"])
+        """Try until it is answered, a bounded number of times over all processes."""
+        manners = self.manners.get(row["provider"])
+        most = row["most_tries"] or (manners.tries if manners else int(self._knobs["IPN_TRIES"]))
         made = len(self._sent(row).tries)
         for number in range(made, most):
             if number > made:
                 time.sleep(float(self._knobs["IPN_BACKOFF_SECONDS"]) * 2 ** (number - 1))
             answer = self._post(row)
-            done = answer.status is not None and 200 <= answer.status < 300
+            done = _is_taken(answer, manners)
             self._write(row["id"], answer, "answered" if done else "waiting")
             if done:
                 return
@@ -149,7 +166,8 @@ class Courier:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                with session.post(
+                with session.request(
+                    "POST" if row["body"] else "GET",
                     row["url"],
                     data=row["body"].encode(),
                     headers=json.loads(row["headers"]),
@@ -173,6 +191,12 @@ class Courier:
     def _end(self, callback_id: int) -> None:
         with self._store.transaction() as db:
             db.execute("UPDATE callbacks SET state = 'given up' WHERE id = ?", (callback_id,))
+
+
+def _is_taken(answer: Try, manners: Manners | None) -> bool:
+    if answer.status is None:
+        return False
+    return manners.taken(answer.status, answer.note) if manners else 200 <= answer.status < 300
 
 
 def now_ms() -> int:

@@ -5,42 +5,18 @@ stay true, as they would when a network or a forger is at fault. (MoMo docs: not
 """
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from ..courier import Callback
+from ..switches import Switch, Switches
 from . import book, wire
 
 HEADERS = {"Content-Type": "application/json; charset=UTF-8"}
-LATE_CHOICES = (0, 2, 10, 60)
-MOST_LATE_SECONDS = 3_600
 PROCESSING = 7000
 OLDER_MS = {PROCESSING: 4_000, book.DENIED: 2_000}
 WRONG_BY = 1_000
 
 Fields = dict[str, str | int]
-
-
-@dataclass(frozen=True)
-class Switches:
-    """`late` in seconds; the rest is what it says, see `SWITCHES` for the words."""
-
-    late: int = 0
-    twice: bool = False
-    reorder: bool = False
-    wrong_amount: bool = False
-    forged: bool = False
-    silent: bool = False
-
-
-@dataclass(frozen=True)
-class Switch:
-    name: str
-    label: str
-    hint: str
 
 
 SWITCHES = (
@@ -50,22 +26,6 @@ SWITCHES = (
     Switch("forged", "Forged", "Signed with another secret"),
     Switch("silent", "Silent", "No notice; a query tells"),
 )
-
-
-def read_switches(asked: Mapping[str, Any]) -> Switches:
-    """From a form or JSON. ValueError names what cannot be read."""
-    late = str(asked.get("late") or 0)
-    if not (re.fullmatch("[0-9]{1,4}", late) and int(late) <= MOST_LATE_SECONDS):
-        raise ValueError(f"late: whole seconds up to {MOST_LATE_SECONDS}")
-    return Switches(int(late), **{one.name: _is_on(one.name, asked) for one in SWITCHES})
-
-
-def _is_on(name: str, asked: Mapping[str, Any]) -> bool:
-    words = {"": False, "0": False, "false": False, "1": True, "on": True, "true": True}
-    word = str(asked.get(name) or "").lower()
-    if word not in words:
-        raise ValueError(f"{name}: true or false")
-    return words[word]
 
 
 def result(

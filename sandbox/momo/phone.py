@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..courier import Courier, now_ms
+from ..switches import Switches
 from . import book, ipn, wire
 from .gateway import Gateway
 
@@ -36,7 +37,7 @@ class Phone:
         self._store = gateway.book.store
 
     def decide(
-        self, payment: book.Payment, choice: str, in_app: bool, switches: ipn.Switches
+        self, payment: book.Payment, choice: str, in_app: bool, switches: Switches
     ) -> Decision:
         """`choice` is a key of RESULTS. One transaction: the decision and the notices it causes."""
         decided = self._decided(payment, RESULTS[choice], in_app)
@@ -58,7 +59,7 @@ class Phone:
         """The true result once more, whatever the switches did the first time."""
         told = [("sent again by hand", ipn.result(self.gateway.keys, payment))]
         with self._store.transaction() as db:
-            batch = self.courier.schedule(db, ipn.callbacks(payment, told, ipn.Switches()))
+            batch = self.courier.schedule(db, ipn.callbacks(payment, told, Switches()))
         self.courier.dispatch(batch)
         return Decision(payment, 1)
 

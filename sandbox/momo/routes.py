@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from .. import pages
 from ..courier import Sent
 from ..pages import Kit
+from ..switches import LATE_CHOICES, read_switches
 from . import book, ipn, wire
 from .check import Refused, read_json
 from .gateway import CALLS, Gateway, refused
@@ -82,7 +83,7 @@ class Screens:
             "momo/pay.html",
             payment=payment,
             switches=ipn.SWITCHES,
-            late_choices=ipn.LATE_CHOICES,
+            late_choices=LATE_CHOICES,
             in_app=in_app,
         )
         return pages.leading_out(page)
@@ -119,7 +120,7 @@ class Payments:
         try:
             asked = decision_asked()
             choice = str(asked.get("result"))
-            switches = ipn.read_switches(asked)
+            switches = read_switches(asked)
             if choice not in RESULTS and choice != LEAVE:
                 raise ValueError("result: pay, decline or leave")
         except ValueError as error:

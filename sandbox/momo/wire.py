@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..emv import tlv, with_crc
+
 KEY = "momo"
 """The name of this provider, in addresses and in the courier's log."""
 
@@ -136,32 +138,16 @@ def qr_text(amount: int, reference: str, order_info: str) -> str:
     """The EMV payload of `qrCodeUrl`, laid out as in MoMo's own sample (docs, onetime)."""
     body = "".join(
         (
-            *(_tlv("00", "01"), _tlv("01", "12"), _tlv("26", _tlv("00", "vn.momo"))),
-            _tlv("38", _tlv("00", "A000000727") + _tlv("02", "QRIBFTTA")),
-            *(_tlv("53", "704"), _tlv("54", str(amount)), _tlv("58", "VN")),
-            _tlv(
-                "62", _tlv("05", reference) + _tlv("08", plain(order_info)[:25].strip() or "MoMo")
-            ),
+            *(tlv("00", "01"), tlv("01", "12"), tlv("26", tlv("00", "vn.momo"))),
+            tlv("38", tlv("00", "A000000727") + tlv("02", "QRIBFTTA")),
+            *(tlv("53", "704"), tlv("54", str(amount)), tlv("58", "VN")),
+            tlv("62", tlv("05", reference) + tlv("08", plain(order_info)[:25].strip() or "MoMo")),
         )
     )
-    return f"{body}6304{crc16(f'{body}6304'.encode()):04X}"
+    return with_crc(body)
 
 
 def plain(text: str) -> str:
     """Without diacritics, in ASCII: lengths in a QR payload are then the same in any reading."""
     folded = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
     return "".join(letter for letter in folded if " " <= letter <= "~")
-
-
-def crc16(data: bytes) -> int:
-    """CRC-16/CCITT-FALSE: polynomial 0x1021, start 0xFFFF (EMVCo QR, tag 63)."""
-    crc = 0xFFFF
-    for byte in data:
-        crc ^= byte << 8
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-    return crc
-
-
-def _tlv(tag: str, value: str) -> str:
-    return f"{tag}{len(value):02d}{value}"

@@ -133,7 +133,7 @@ def mounted() -> Iterator[World]:
     merchant = Merchant()
     outer = Flask("outer")
     with served(merchant.app()) as merchant.url, served(outer) as url:
-        app = create_sandbox(f"{url}/sandbox", None, KEYS)
+        app = create_sandbox(f"{url}/sandbox", None, [KEYS])
         outer.wsgi_app = DispatcherMiddleware(outer.wsgi_app, {"/sandbox": app})  # type: ignore[method-assign]
         yield World(app, f"{url}/sandbox", merchant)
 

@@ -183,6 +183,6 @@ def opened(
     merchant = Merchant()
     with ExitStack() as stack:
         merchant.url = stack.enter_context(served(merchant.app()))
-        app = create_sandbox("http://phone.test/sandbox/", state_path, keys, seed)
+        app = create_sandbox("http://phone.test/sandbox/", state_path, [keys], seed)
         app.config["IPN_BACKOFF_SECONDS"] = 0.01
         yield World(app, stack.enter_context(served(app)), merchant)
