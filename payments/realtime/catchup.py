@@ -8,12 +8,14 @@ from typing import Any
 
 from payments.dialects import ALL_ORDERS, Dialect, Subject
 from payments.domain.facts import Fact, order_topic
+from payments.domain.snapshot import payment_view
 from payments.services.access import Identity, may_see_all_orders, may_see_order
-from payments.services.snapshots import order_events
-from payments.store import payments
+from payments.services.snapshots import attempt_shown, order_events
+from payments.store import orders, payments
 from payments.store.db import now
 
 MAX_VERSION = 2**31 - 1
+READS = 3
 KINDS = frozenset({"order", ALL_ORDERS, "wallet"})
 """What stands before the colon of a topic."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -38,10 +40,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`order_id` None: every order."""
+    """`order_id` None: every order. `reference` where one attempt was named."""
 
     topic: str
     order_id: str | None
+    reference: str | None = None
 
 
 def read_wish(dialect: Dialect, args: tuple[Any, ...]) -> Wish:
@@ -74,7 +77,8 @@ def find_target(identity: Identity, dialect: Dialect, named: str) -> Target:
     order_id = _order_id(dialect.subject, named)
     if order_id is None or not may_see_order(identity, order_id):
         raise Refused("not_found", named)
-    return Target(order_topic(order_id), order_id)
+    reference = named if dialect.subject is Subject.PAYMENT else None
+    return Target(order_topic(order_id), order_id, reference)
 
 
 def _order_id(subject: Subject, named: str) -> str | None:
@@ -90,13 +94,35 @@ def _order_id(subject: Subject, named: str) -> str | None:
     return payment.order_id if payment else None
 
 
-def events_of(target: Target, after: int | None, newest_id: int) -> dict[str, Any] | None:
-    """`{version, snapshot, events}`. All orders have no snapshot: their page reads anew."""
+def state_of(
+    dialect: Dialect, target: Target, after: int | None, newest_id: int
+) -> tuple[dict[str, Any], Fact | None] | None:
+    """`{version, snapshot, events}` and, where the vocabulary tells it at once, the same as a fact.
+
+    All orders have no snapshot: their page reads anew. None where the order is gone.
+    """
     if target.order_id is None:
-        return {"version": newest_id, "snapshot": None, "events": []}
-    return order_events(target.order_id, after)
+        return {"version": newest_id, "snapshot": None, "events": []}, None
+    found: tuple[dict[str, Any], Fact | None] | None = None
+    for _ in range(READS):
+        events = order_events(target.order_id, after)
+        if events is None:
+            return None
+        found = events, _present(target, events) if dialect.at_once is not None else None
+        order = orders.find(target.order_id)
+        # On PostgreSQL a change may have been committed between two of these reads.
+        if order is None or order.version == events["version"]:
+            break
+    return found
 
 
-def present(target: Target, events: dict[str, Any]) -> Fact:
+def _present(target: Target, events: dict[str, Any]) -> Fact:
     """The state that a newcomer finds, in the form of a fact."""
-    return Fact(target.topic, events["version"], "present", events["snapshot"], {}, now())
+    shown = events["snapshot"]
+    attempt = _attempt(target.reference) if target.reference else attempt_shown(shown)
+    return Fact(target.topic, events["version"], "present", shown, {"payment": attempt}, now())
+
+
+def _attempt(reference: str) -> dict[str, Any] | None:
+    found = payments.find(reference)
+    return payment_view(found) if found else None

@@ -11,7 +11,7 @@ from threading import Lock
 import structlog
 
 from payments.dialects import DIALECTS, Dialect, Told
-from payments.domain.facts import Fact
+from payments.domain.facts import Fact, told_again_in
 from payments.domain.snapshot import iso
 from payments.realtime.rooms import Rooms
 from payments.services.figures import CALLBACK_TO_EMIT
@@ -51,11 +51,19 @@ class Engine:
         last = self._last.get(fact.topic)
         if last is not None and fact.version <= last.version:
             return
+        if self._overtaken(fact):
+            return
         if fill and last is not None and fact.version > last.version + 1:
             for lost in self._missed(fact.topic, last.version):
-                if lost.version < fact.version:
+                if lost.version < fact.version and not self._overtaken(lost):
                     self._tell(lost)
         self._tell(fact)
+
+    def _overtaken(self, fact: Fact) -> bool:
+        """Told again of an order that has moved on since: no page may go back to it."""
+        of_order = told_again_in(fact.topic)
+        last = self._last.get(of_order) if of_order is not None else None
+        return last is not None and fact.snapshot["version"] < last.version
 
     def shown(self, topic: str, version: int) -> None:
         """A newcomer has been given this version. The lowest that anybody was given counts.
@@ -79,9 +87,16 @@ class Engine:
             self._remember(fact.topic, _Last(fact.version, fact.at))
         self.newest_id = max(self.newest_id, fact.outbox_id)
         for dialect in self._dialects:
-            for told in dialect.told(fact):
-                self._emit(dialect, told, fact, sent_at)
+            for told, part in self._words(dialect, fact):
+                self._emit(dialect, told, part, sent_at)
         CALLBACK_TO_EMIT.observe(max(0.0, (now() - fact.at).total_seconds()))
+
+    def _words(self, dialect: Dialect, fact: Fact) -> list[tuple[Told, Fact]]:
+        try:
+            return [(told, part) for part in dialect.parts(fact) for told in dialect.told(part)]
+        except Exception:
+            log.exception("fact.not_told", dialect=dialect.name, topic=fact.topic)
+            return []
 
     def _emit(self, dialect: Dialect, told: Told, fact: Fact, sent_at: str) -> None:
         try:
@@ -91,7 +106,7 @@ class Engine:
                 return
             payload = told.payload(fact, sent_at)
             for namespace in namespaces:
-                self._rooms.emit(told.event, payload, to=room, namespace=namespace)
+                self._rooms.tell(told, payload, fact, room, namespace)
         except Exception:
             # One vocabulary's fault is not to silence the others.
             log.exception("fact.not_told", dialect=dialect.name, topic=fact.topic, told=told.event)

@@ -12,18 +12,22 @@ from flask_socketio import ConnectionRefusedError
 
 from payments.dialects import ALL_ORDERS, DIALECTS, Dialect
 from payments.domain.errors import Unauthenticated
-from payments.domain.facts import order_topic
+from payments.domain.facts import Fact, order_topic, wallet_topic
 from payments.domain.order import Order
 from payments.domain.snapshot import iso
-from payments.realtime.catchup import Refused, events_of, find_target, present, read_wish
+from payments.realtime.catchup import Refused, Target, find_target, read_wish, state_of
+from payments.realtime.deliveries import Deliveries
+from payments.realtime.doors import Doors, guard_doors
 from payments.realtime.engine import Engine
-from payments.realtime.rooms import MAX_SUBSCRIPTIONS, Doors, Rooms, Visitor, guard_doors
+from payments.realtime.rooms import MAX_SUBSCRIPTIONS, Rooms, Visitor
 from payments.realtime.server import Sockets
 from payments.realtime.sighting import Sightings
+from payments.realtime.tracking import Tracking
 from payments.realtime.wire import Received
 from payments.services.access import Identity
 from payments.services.figures import SOCKET_PACKETS_DROPPED
 from payments.settings import Settings
+from payments.store import outbox
 from payments.store.db import db, end_read, now
 
 log = structlog.get_logger()
@@ -41,11 +45,12 @@ def register(
     identify: Identify,
     settings: Settings,
     dialects: tuple[Dialect, ...] = DIALECTS,
-) -> None:
+) -> Tracking:
     """Puts the handlers on `socketio`, whose `init_app` has been called."""
     realtime = Realtime(socketio, identify, settings, dialects)
     realtime.register()
     app.extensions["realtime"] = realtime
+    return realtime.tracking
 
 
 class Realtime:
@@ -60,14 +65,17 @@ class Realtime:
     ) -> None:
         self.socketio = socketio
         self.dialects = dialects
-        self.rooms = Rooms(socketio)
+        self.deliveries = Deliveries(socketio)
+        self.rooms = Rooms(socketio, self.deliveries)
         self.doors = Doors(settings.sockets_per_address)
         self.engine = Engine(self.rooms, dialects)
+        self.tracking = Tracking(self.rooms, self.doors, settings.redis_url)
         self._identify = identify
         self._sightings = Sightings(self.engine)
 
     def register(self) -> None:
         guard_doors(self.socketio, self.doors)
+        self._greet_after_connect()
         for namespace in {_registered(dialect) for dialect in self.dialects}:
             self.socketio.on_event("connect", self._connect, namespace=namespace)
             self.socketio.on_event("disconnect", self._disconnect, namespace=namespace)
@@ -85,6 +93,27 @@ class Realtime:
             for event, reply in dialect.replies.items():
                 self._on(dialect, event, self._replier(reply))
 
+    def _greet_after_connect(self) -> None:
+        """A page may listen for the greeting only once it is connected: not before that is said."""
+        server = self.socketio.server
+        connect = server._handle_connect
+
+        def connect_and_greet(connection_id: str, namespace: str | None, data: Any) -> None:
+            connect(connection_id, namespace, data)
+            sid = server.manager.sid_from_eio_sid(connection_id, namespace or "/")
+            visitor = self.rooms.find(sid) if sid else None
+            if visitor is not None and not visitor.greeted:
+                visitor.greeted = True
+                self._greet(visitor)
+
+        server._handle_connect = connect_and_greet
+
+    def _greet(self, visitor: Visitor) -> None:
+        for dialect in self.dialects:
+            if dialect.greeting is not None and dialect.spoken_in(visitor.namespace):
+                event, payload = dialect.greeting(visitor.sid, iso(now()) or "")
+                self.rooms.say(visitor, event, payload)
+
     def _on(self, dialect: Dialect, event: str, act: Act) -> None:
         def handle(received: Received) -> dict[str, Any] | None:
             visitor = self.rooms.find(_sid())
@@ -95,6 +124,7 @@ class Realtime:
     def _answer(
         self, visitor: Visitor, dialect: Dialect, event: str, act: Act, received: Received
     ) -> dict[str, Any]:
+        self.rooms.heard()
         try:
             if not visitor.events.take():
                 raise Refused("too_many")
@@ -102,7 +132,7 @@ class Realtime:
         except Refused as refusal:
             if event in dialect.subscribe and not received.asked:
                 told = {"id": refusal.named, "error": refusal.error}
-                self._say(visitor, "subscription-error", told)
+                self.rooms.say(visitor, "subscription-error", told)
             return {"ok": False, "error": refusal.error}
         except Exception:
             log.exception("socket.event_failed", name=event)
@@ -115,6 +145,8 @@ class Realtime:
             self._welcome(auth)
         except Unauthenticated:
             raise ConnectionRefusedError("unauthorized") from None
+        except Refused as refusal:
+            raise ConnectionRefusedError(refusal.error) from None
         except Exception:
             # A refusal would be final for the official client; a lost connection it tries again.
             log.exception("socket.connect_failed")
@@ -131,20 +163,31 @@ class Realtime:
             raise Unauthenticated("Nothing is said in this namespace.")
         identity = self._identify(flask.request, _token(flask.request, auth))
         visitor = Visitor(_sid(), _namespace(), self._connection_id(), identity)
-        self.rooms.welcome(visitor)
-        for dialect in spoken:
-            if dialect.own_room is not None and identity.user is not None:
-                room = dialect.own_room(identity.user.id)
-                self.rooms.enter(visitor, room, room)
-            if dialect.greeting is not None:
-                self._say(visitor, *dialect.greeting(visitor.sid, iso(now()) or ""))
+        if not self.rooms.welcome(visitor):
+            raise Refused("too_many")
+        log.info(
+            "socket.connected",
+            socket=visitor.sid,
+            namespace=visitor.namespace,
+            kind=identity.kind,
+            actor=identity.actor,
+        )
+        own = {dialect.own_room for dialect in spoken if dialect.own_room is not None}
+        if identity.user is not None and own:
+            topic = wallet_topic(identity.user.id)
+            # What was told before they came is not told again, whatever the queue repeats.
+            given = outbox.newest_version(topic, published=True)
+            for room in {room(identity.user.id) for room in own}:
+                self.rooms.enter_own(visitor, room, topic, given)
 
     def _disconnect(self, _reason: Any = None) -> None:
         self.rooms.farewell(_sid())
 
     def _unknown(self, *_args: Any) -> Any:
+        self.rooms.heard()
         SOCKET_PACKETS_DROPPED.labels("unknown_event").inc()
-        return self.socketio.server.not_handled
+        # Sent only where the client asked for an ack.
+        return {"ok": False, "error": "bad_request"}
 
     def _watch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
         wish = read_wish(dialect, args)
@@ -154,17 +197,32 @@ class Realtime:
         target = find_target(visitor.identity, dialect, wish.named)
         # Into the room before the read, which begins anew: no change can fall between the two.
         self.rooms.enter(visitor, room, target.topic)
-        end_read()
-        events = events_of(target, wish.after, self.engine.newest_id)
-        if events is None or not dialect.admits(visitor.namespace, events["snapshot"] or {}):
+        try:
+            end_read()
+            found = state_of(dialect, target, wish.after, self.engine.newest_id)
+            if found is None or not dialect.admits(visitor.namespace, found[0]["snapshot"] or {}):
+                raise Refused("not_found", wish.named)
+            self._settle(visitor, dialect, room, target, *found)
+        except BaseException:
             self.rooms.leave(visitor, room)
-            raise Refused("not_found", wish.named)
-        if target.order_id is not None:
-            self.engine.shown(target.topic, events["version"])
-            here = present(target, events)
-            for told in dialect.at_once(here):
-                self._say(visitor, told.event, told.payload(here, iso(here.at) or ""))
-        return dialect.answer(wish.named, events)
+            raise
+        return dialect.answer(wish.named, found[0])
+
+    def _settle(
+        self,
+        visitor: Visitor,
+        dialect: Dialect,
+        room: str,
+        target: Target,
+        events: dict[str, Any],
+        here: Fact | None,
+    ) -> None:
+        given = events["version"] if target.order_id is not None else 0
+        if given:
+            self.engine.shown(target.topic, given)
+        if here is not None and dialect.at_once is not None:
+            self.rooms.present(visitor, room, dialect.at_once(here), here)
+        self.rooms.settle(visitor, room, given)
 
     def _unwatch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
         wish = read_wish(dialect, args)
@@ -182,17 +240,16 @@ class Realtime:
         topics = {ALL_ORDERS: self.engine.newest_id, order_topic(order.id): order.version}
         for topic, version in topics.items():
             told = {"topic": topic, "version": version, "event": "payer.saw", "snapshot": None}
-            self.rooms.emit("update", {**told, "sent_at": iso(now())}, to=topic, namespace="/")
+            told["sent_at"] = iso(now())
+            self.rooms.announce("update", told, to=topic, namespace="/")
 
     def _replier(self, reply: Callable[[str], tuple[str, dict[str, Any]]]) -> Act:
         def act(visitor: Visitor, _dialect: Dialect, _args: tuple[Any, ...]) -> dict[str, Any]:
-            self._say(visitor, *reply(iso(now()) or ""))
+            event, payload = reply(iso(now()) or "")
+            self.rooms.say(visitor, event, payload)
             return {}
 
         return act
-
-    def _say(self, visitor: Visitor, event: str, payload: dict[str, Any]) -> None:
-        self.rooms.emit(event, payload, to=visitor.sid, namespace=visitor.namespace)
 
     def _connection_id(self) -> str:
         manager = self.socketio.server.manager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from payments.realtime.handlers import Realtime
@@ -42,22 +42,31 @@ def _reason_to_cut(connection: Any, silent_seconds: float) -> str | None:
 
 
 def close_ended_logins(realtime: Realtime) -> None:
-    """Everybody who has logged out, was disabled or has another role since the handshake."""
-    of_person: dict[str, list[Visitor]] = defaultdict(list)
-    for visitor in realtime.rooms.everybody():
-        if visitor.identity.user is not None:
-            of_person[visitor.identity.user.id].append(visitor)
-    for user_id, visitors in of_person.items():
-        present = people.find(user_id)
-        ended = [one for one in visitors if _ended(one.identity.user, present)]
-        if ended:
-            SOCKETS_CLOSED.labels("login_ended").inc(len(ended))
-            realtime.rooms.disconnect(ended)
+    """Whose login has ended, and everybody who was disabled or has lost a role."""
+    visitors = [one for one in realtime.rooms.everybody() if one.identity.user is not None]
+    logins = {one.identity.login_id for one in visitors if one.identity.login_id}
+    over = {login for few in _by_hundreds(logins) for login in people.ended_logins(few)}
+    now = {user_id: people.find(user_id) for user_id in {_person(one) for one in visitors}}
+    ended = [
+        one
+        for one in visitors
+        if one.identity.login_id in over or _changed(one.identity.user, now[_person(one)])
+    ]
+    if ended:
+        SOCKETS_CLOSED.labels("login_ended").inc(len(ended))
+        realtime.rooms.disconnect(ended)
 
 
-def _ended(then: User | None, present: User | None) -> bool:
+def _person(visitor: Visitor) -> str:
+    return visitor.identity.user.id if visitor.identity.user is not None else ""
+
+
+def _changed(then: User | None, present: User | None) -> bool:
     if then is None:
         return False
-    if present is None or present.disabled_at is not None:
-        return True
-    return (then.role, then.login_epoch) != (present.role, present.login_epoch)
+    return present is None or present.disabled_at is not None or then.role != present.role
+
+
+def _by_hundreds(names: set[str]) -> Iterator[list[str]]:
+    listed = list(names)
+    return (listed[start : start + 100] for start in range(0, len(listed), 100))

@@ -84,8 +84,9 @@ class BoundedPacket(packet.Packet):  # type: ignore[misc]  # published without t
             raise ValueError("binary packets are not taken")
         if self.packet_type == packet.EVENT:
             self._check_event()
-        elif self.packet_type == packet.ACK and not isinstance(self.data, list):
-            raise ValueError("an ack without a list")
+        elif self.packet_type == packet.ACK and not (self.id and isinstance(self.data, list)):
+            # Number 0 is where the library keeps its own counter.
+            raise ValueError("an ack without a number or without a list")
         return 0
 
     def _check_event(self) -> None:

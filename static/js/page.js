@@ -10,7 +10,7 @@
   // What has been typed, and the place of the focus, stay.
   function swap(page, fresh) {
     const active = page.contains(document.activeElement) ? document.activeElement : null;
-    const typed = [...page.querySelectorAll('input[id], textarea[id]')].filter((field) => field.value !== field.defaultValue);
+    const typed = [...page.querySelectorAll('input[id], textarea[id]')].filter((field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked);
     const status = page.dataset.status;
     for (const { name } of [...page.attributes]) {
       if (!fresh.hasAttribute(name)) page.removeAttribute(name);
@@ -26,7 +26,7 @@
     blocks.slice(next.length).forEach((block) => block.remove());
     for (const field of typed) {
       const twin = document.getElementById(field.id);
-      if (twin) twin.value = field.value;
+      if (twin) Object.assign(twin, { value: field.value, checked: field.checked });
     }
     const heading = page.querySelector('h2[tabindex]');
     // What had the focus may be gone with its state (a pay button, once it is paid): the new state takes it.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from payments.domain.facts import Fact
     from payments.domain.order import Order
-    from payments.domain.ports import Queue
+    from payments.domain.ports import Presence, Queue
     from payments.services.access import Tokens
     from payments.settings import Settings
 
@@ -25,7 +25,8 @@ def database_app(settings: Settings) -> Flask:
     from flask import Flask
 
     from payments.store import tables
-    from payments.store.db import database_url, db, engine_options, prepare
+    from payments.store.db import db
+    from payments.store.engine import database_url, engine_options, prepare
 
     assert tables.orders is not None
     app = Flask("shop")
@@ -127,6 +128,7 @@ def make_app(settings: Settings) -> Flask:
     from payments.queue import open_queue
     from payments.realtime import make_socketio, register
     from payments.services.access import NOBODY, Identity, Tokens
+    from payments.store import outbox
     from payments.store.db import db
     from tests.realtime.vocabularies import ALL
 
@@ -134,7 +136,7 @@ def make_app(settings: Settings) -> Flask:
     app = database_app(settings)
     with app.app_context():
         db.create_all()
-    queue = open_queue(settings)
+    queue = open_queue(settings, outbox)
     tokens = Tokens(settings)
     app.extensions["paychime"] = SimpleNamespace(queue=queue, rails=Rails(settings))
 
@@ -148,13 +150,13 @@ def make_app(settings: Settings) -> Flask:
 
     socketio = make_socketio(settings, ALL)
     socketio.init_app(app)
-    register(socketio, app, identify=identify, settings=settings, dialects=ALL)
+    presence = register(socketio, app, identify=identify, settings=settings, dialects=ALL)
 
-    _routes(app, queue)
+    _routes(app, queue, presence)
     return app
 
 
-def _routes(app: Flask, queue: Queue) -> None:
+def _routes(app: Flask, queue: Queue, presence: Presence) -> None:
     from flask import Response, request
     from prometheus_client import generate_latest
     from sqlalchemy import text
@@ -174,6 +176,18 @@ def _routes(app: Flask, queue: Queue) -> None:
         """Publishes a version once more, or one out of turn, past the outbox."""
         queue.publish([fact for fact in facts_of(order_id) if fact.version == version])
         return "ok"
+
+    @app.get("/record/<reference>")
+    def record(reference: str) -> dict[str, Any]:
+        return {"record": presence.record(reference)}
+
+    @app.get("/presence")
+    def present() -> dict[str, Any]:
+        return {
+            **presence.connections(),
+            "figures": presence.figures(),
+            "storage": presence.storage(),
+        }
 
     @app.post("/slow/<float:seconds>")
     def slow(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from payments.dialects import DIALECTS, Dialect, Subject, Told
+from payments.dialects import V1, Dialect, Subject, Told
 from payments.domain.facts import Fact
 from payments.realtime import engine as engines
 from payments.realtime.engine import Engine
@@ -31,9 +31,11 @@ class Audience:
     def speaking(self, _dialect: Dialect, _room: str) -> list[str]:
         return ["/"]
 
-    def emit(self, event: str, payload: dict[str, Any], *, to: str, namespace: str) -> None:
+    def tell(
+        self, told: Told, payload: dict[str, Any], _fact: Fact, room: str, namespace: str
+    ) -> None:
         assert namespace == "/"
-        self.heard.append((to, {"event": event, **payload}))
+        self.heard.append((room, {"event": told.event, **payload}))
 
     def versions(self, room: str = TOPIC) -> list[int]:
         return [payload["version"] for to, payload in self.heard if to == room]
@@ -52,7 +54,7 @@ class Outbox:
 
 
 def engine_for(
-    audience: Audience, stored: Outbox | None = None, dialects: tuple[Dialect, ...] = DIALECTS
+    audience: Audience, stored: Outbox | None = None, dialects: tuple[Dialect, ...] = (V1,)
 ) -> Engine:
     return Engine(cast(Rooms, audience), dialects, stored or Outbox())
 
@@ -133,7 +135,7 @@ def test_a_gap_that_cannot_be_filled_is_told_over_where_that_is_asked_for() -> N
         raise ConnectionError
 
     audience = Audience()
-    engine = Engine(cast(Rooms, audience), DIALECTS, away)
+    engine = Engine(cast(Rooms, audience), (V1,), away)
     engine.tell(fact(1))
     with pytest.raises(ConnectionError):
         engine.tell(fact(4))
@@ -177,7 +179,7 @@ def test_one_vocabulary_that_fails_does_not_silence_the_others() -> None:
         otherwise=(Told("never", lambda _fact: "room", fail),),
     )
     audience = Audience()
-    engine_for(audience, dialects=(broken, *DIALECTS)).tell(fact(1))
+    engine_for(audience, dialects=(broken, V1)).tell(fact(1))
     assert audience.versions() == [1]
 
 
@@ -211,3 +213,18 @@ def test_it_knows_when_the_last_version_was_made() -> None:
     engine.tell(fact(2))
     assert engine.told_at(TOPIC, 2) == AT
     assert engine.told_at(TOPIC, 1) is None
+
+
+def again(version: int, of_version: int) -> Fact:
+    return Fact("live:1", version, "live.order", {"id": "1", "version": of_version}, {}, AT)
+
+
+def test_what_is_told_again_does_not_bring_an_older_state_back() -> None:
+    audience = Audience()
+    engine = engine_for(audience, Outbox(again(1, 2), again(2, 2)))
+    engine.tell(fact(2))
+    engine.tell(again(1, 2))
+    engine.tell(fact(3))
+    engine.tell(again(2, 2))
+    engine.tell(again(3, 3))
+    assert audience.versions() == [2, 2, 3, 3]

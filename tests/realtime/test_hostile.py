@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ UNDECODABLE = {
     "endless attachments": '459999999999-["watch"]',
     "a binary ack": '461-1["x"]',
     "an ack to nothing": '437["x"]',
+    "an ack to the counter": '430["x"]',
     "an ack without a list": "437{}",
     "a long id": "42" + "1" * 200 + '["watch"]',
     "an unknown packet": '47["watch"]',
@@ -139,13 +141,69 @@ def test_thirty_two_deep_is_read(page: Raw) -> None:
     assert page.until(lambda message: message == "430" + json.dumps([SAID], separators=(",", ":")))
 
 
-def test_an_event_that_nobody_knows_is_dropped_and_counted(a_shop: Shop, page: Raw) -> None:
+def test_an_event_that_nobody_knows_is_refused_and_counted(a_shop: Shop, page: Raw) -> None:
     name = 'paychime_socket_packets_dropped_total{reason="unknown_event"}'
     before = a_shop.figure(name)
-    page.send('42999["make-me-admin",{"a":1}]')
+    assert page.ask("make-me-admin", {"a": 1}) == SAID
+    page.send('42["make-me-admin",{"a":1}]')
     assert lives(page)
-    assert not [message for message in page.heard if message.startswith("43999")]
-    assert a_shop.figure(name) == before + 1
+    assert a_shop.figure(name) == before + 2
+
+
+def beginning(*starts: str) -> Callable[[str], bool]:
+    return lambda message: message.startswith(starts)
+
+
+FOREIGN = (
+    "subscribe:payment-events",
+    "unsubscribe:payment-events",
+    "join-order",
+    "leave-order",
+    "track-payment",
+    "stop-tracking-payment",
+    "subscribe_booking",
+    "unsubscribe_booking",
+)
+FIELDS = ("orderId", "reference", "bookingId", "invoiceId")
+BAD_VALUES: list[Any] = [None, True, 1.5, "", [], {}, {"orderId": "x"}, "x" * 101]
+BAD_IDS: list[list[Any]] = [
+    *([], [None], [True], [1.5], [""], [[]], [{}], [{"a": "b"}], ["x" * 101], [["x"]]),
+    *([{field: value}] for field in FIELDS for value in BAD_VALUES),
+]
+
+
+@pytest.mark.parametrize("event", FOREIGN)
+def test_a_malformed_payload_is_a_bad_request_in_every_vocabulary(
+    a_shop: Shop, by_hand: ByHand, event: str
+) -> None:
+    salon = event.endswith("payment-events")
+    page = by_hand(a_shop, origin=a_shop.url)
+    page.connect(None)
+    where = "/ws/payments/salon/any," if salon else ""
+    if salon:
+        page.send(f"40{where}")
+        page.until(lambda message: message.startswith(f"40{where}"))
+    for number, args in enumerate(BAD_IDS, 1000):
+        page.send(f"42{where}{number}{json.dumps([event, *args])}")
+        start = f"43{where}{number}["
+        answer = page.until(beginning(start))
+        assert json.loads(answer[len(start) - 1 :]) == [SAID], args
+    assert lives(page)
+
+
+def test_one_connection_has_only_so_many_namespaces(a_shop: Shop, by_hand: ByHand) -> None:
+    page = by_hand(a_shop, origin=a_shop.url)
+    page.connect(None)
+    for number in range(1, 25):
+        name = f"/ws/payments/salon/{number},"
+        page.send(f"40{name}")
+        answer = page.until(beginning(f"40{name}", f"44{name}"))
+        assert answer.startswith("40" if number < 20 else "44"), number
+        if number >= 20:
+            assert "too_many" in answer
+    page.send("41/ws/payments/salon/1,")
+    page.send("40/ws/payments/salon/new,")
+    page.until(lambda one: one.startswith("40/ws/payments/salon/new,"))
 
 
 def closed(page: Raw) -> bool:

@@ -138,7 +138,6 @@ def ends(user_id: str, **values: Any) -> Callable[[], None]:
 
 
 ENDINGS: dict[str, Callable[[str], Callable[[], None]]] = {
-    "logged out": lambda name: lambda: in_transaction(lambda: people.end_logins(name)),
     "disabled": lambda name: ends(name, disabled_at=now()),
     "lost the role": lambda name: ends(name, role="customer"),
 }
@@ -160,6 +159,39 @@ def test_a_socket_is_closed_within_five_seconds(a_shop: Shop, visit: Visit, endi
     bystander.wait_for("update")
     assert clerk.versions() == []
     assert stays_away(clerk)
+
+
+def test_logging_out_closes_the_sockets_of_that_login_alone(a_shop: Shop, visit: Visit) -> None:
+    name = f"{a_shop.mode}-two-browsers"
+    shops_own = a_shop.person_token(name)
+    here, there = (a_shop.elsewhere(begin_login, name) for _ in range(2))
+    gone, salon = (
+        visit(a_shop, a_shop.tokens.person(name, here)[0], namespace=namespace, reconnection=True)
+        for namespace in ("/", "/ws/payments/salon/any")
+    )
+    stays = [visit(a_shop, a_shop.tokens.person(name, there)[0]), visit(a_shop, shops_own)]
+    a_shop.elsewhere(lambda: in_transaction(lambda: people.end_login(here)))
+    ended_at = time.monotonic()
+    for page in (gone, salon):
+        page.wait_for("disconnect", seconds=5)
+    assert time.monotonic() - ended_at < 5
+    assert stays_away(gone)
+    assert all(page.client.connected for page in stays)
+    with pytest.raises(ConnectionRefused):
+        visit(a_shop, a_shop.tokens.person(name, here)[0])
+
+
+def begin_login(name: str) -> str:
+    return in_transaction(lambda: people.begin_login(name))
+
+
+def test_a_session_id_of_the_shops_own_backend_is_no_login_of_ours(
+    a_shop: Shop, by_hand: ByHand
+) -> None:
+    for sid in ("their-session", "a\x00b", 5, ["x"], "L" + "0" * 24):
+        claims = {"sub": f"{a_shop.mode}-sid", "exp": int(time.time()) + 60, "sid": sid}
+        token = jwt.encode(claims, a_shop.settings.jwt_secrets[0], algorithm="HS256")
+        assert "sid" in by_hand(a_shop).connect({"token": token})
 
 
 def stays_away(visitor: Visitor) -> bool:

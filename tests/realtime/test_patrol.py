@@ -11,10 +11,10 @@ import pytest
 
 from payments.queue import MemoryQueue
 from payments.realtime.consumer import TRIES, Consumer
+from payments.realtime.doors import Doors
 from payments.realtime.engine import Engine
 from payments.realtime.handlers import Realtime
 from payments.realtime.patrol import MAX_WAITING_PACKETS, go_round
-from payments.realtime.rooms import Doors
 from tests.realtime.test_engine import fact
 
 

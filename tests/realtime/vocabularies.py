@@ -1,4 +1,4 @@
-"""Two vocabularies beside our own, for the tests: what the records can carry without a branch."""
+"""A seventh vocabulary, which only the tests speak: what a record can carry without a branch."""
 
 from __future__ import annotations
 
@@ -7,79 +7,39 @@ from typing import Any
 from payments.dialects import DIALECTS, Dialect, Subject, Told
 from payments.domain.facts import Fact
 
-STATUS = {"pending": "pending", "paid": "completed", "cancelled": "cancelled"}
-
-
-def _status(fact: Fact, sent_at: str) -> dict[str, Any]:
-    return {
-        "orderId": fact.snapshot["id"],
-        "status": STATUS[fact.snapshot["status"]],
-        "amount": fact.snapshot["amount"],
-        "version": fact.version,
-        "timestamp": sent_at,
-    }
-
-
-def _joined(fact: Fact, sent_at: str) -> dict[str, Any]:
-    order_id = fact.snapshot["id"]
-    return {"orderId": order_id, "room": f"order-{order_id}", "timestamp": sent_at}
+NAMESPACE = "/lamps/*"
 
 
 def _room(fact: Fact) -> str:
-    return f"order-{fact.snapshot['id']}"
+    return f"lamp {fact.snapshot['id']}"
 
 
-STATUS_UPDATE = Told("payment-status-update", _room, _status, critical=True)
-JOINED = Told("joined-order", _room, _joined)
+def _colour(fact: Fact, _sent_at: str) -> dict[str, Any]:
+    return {
+        "lamp": fact.snapshot["id"],
+        "colour": "green" if fact.snapshot["status"] == "paid" else "red",
+        "version": fact.version,
+    }
 
-ORDER = Dialect(
-    name="order",
+
+LIT = Told("lit", _room, _colour)
+RUNG = Told("rung", _room, _colour)
+
+LAMPS = Dialect(
+    name="lamps",
+    namespace=NAMESPACE,
     subject=Subject.ORDER,
-    id_field="orderId",
-    subscribe=("join-order",),
-    unsubscribe=("leave-order",),
-    room=lambda order_id: f"order-{order_id}",
-    facts={"order.paid": (STATUS_UPDATE,), "order.cancelled": (STATUS_UPDATE,)},
-    at_once=lambda fact: (
-        (JOINED,) if fact.snapshot["status"] == "pending" else (JOINED, STATUS_UPDATE)
-    ),
-    greeting=lambda sid, at: ("connected", {"clientId": sid, "timestamp": at}),
-    replies={"ping": lambda at: ("pong", {"timestamp": at})},
+    id_field="lamp",
+    subscribe=("light",),
+    unsubscribe=("put out",),
+    room=lambda lamp: f"lamp {lamp}",
+    facts={"order.paid": (LIT, RUNG)},
+    otherwise=(LIT,),
+    at_once=lambda _fact: (LIT,),
+    answer=lambda lamp, events: {"lamp": lamp, "at": events["version"]},
+    own_room=lambda user_id: f"keeper {user_id}",
+    greeting=lambda sid, at: ("hello", {"sid": sid, "at": at}),
+    replies={"knock": lambda at: ("come in", {"at": at})},
 )
-"""The default namespace, a room of its own spelling, a greeting, a reply, the present at once."""
 
-
-def _salon(fact: Fact, sent_at: str) -> dict[str, Any]:
-    status = "SUCCESS" if fact.snapshot["status"] == "paid" else "PENDING"
-    return {"invoiceId": fact.snapshot["id"], "status": status, "version": fact.version}
-
-
-def _invoice(fact: Fact) -> str:
-    return f"invoice:{fact.snapshot['id']}"
-
-
-def _in_its_salon(namespace: str, snapshot: dict[str, Any]) -> bool:
-    return snapshot["salon_id"] in {None, namespace.rpartition("/")[2]}
-
-
-SALON = Dialect(
-    name="salon",
-    namespace="/ws/payments/salon/*",
-    subject=Subject.ORDER,
-    id_field="invoiceId",
-    subscribe=("subscribe:payment-events",),
-    unsubscribe=("unsubscribe:payment-events",),
-    room=lambda invoice_id: f"invoice:{invoice_id}",
-    facts={
-        "order.paid": (
-            Told("payment:status-update", _invoice, _salon),
-            Told("payment:completed", _invoice, _salon),
-        )
-    },
-    otherwise=(Told("payment:status-update", _invoice, _salon),),
-    admits=_in_its_salon,
-    own_room=lambda user_id: f"owner:{user_id}",
-)
-"""Any namespace of a kind, one fact as two events, an order that is one salon's alone."""
-
-ALL = (*DIALECTS, ORDER, SALON)
+ALL = (*DIALECTS, LAMPS)

@@ -1,11 +1,8 @@
-"""The vocabularies that sockets speak, as data: whom a room names, and what a fact is called in it.
-
-A vocabulary more is a record more in `DIALECTS`; the engine and the handlers know none by name.
-"""
+"""What a vocabulary is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -33,7 +30,7 @@ class Subject(Enum):
 class Told:
     """One event that a fact becomes: `payload(fact, sent_at)` to `room(fact)`; None: to nobody.
 
-    `critical`: the listener has to acknowledge it. No vocabulary here asks for that yet.
+    `critical`: the listener has to acknowledge it, and is sent it again until then.
     """
 
     event: str
@@ -42,16 +39,20 @@ class Told:
     critical: bool = False
 
 
-def _nothing(_fact: Fact) -> tuple[Told, ...]:
-    return ()
-
-
 def _no_answer(_named: str, _events: Payload) -> Payload:
     return {}
 
 
 def _everywhere(_namespace: str, _snapshot: Payload) -> bool:
     return True
+
+
+def _whole(fact: Fact) -> Sequence[Fact]:
+    return (fact,)
+
+
+def _as_named(named: str) -> str:
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,17 @@ class Dialect:
     """
 
     name: str
-    subject: Subject
-    id_field: str
-    subscribe: tuple[str, ...]
-    unsubscribe: tuple[str, ...]
-    room: Callable[[str], str]
+    subject: Subject = Subject.ORDER
+    id_field: str = ""
+    subscribe: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+    room: Callable[[str], str] = _as_named
     namespace: str = "/"
     facts: Mapping[str, tuple[Told, ...]] = field(default_factory=dict)
     otherwise: tuple[Told, ...] = ()
-    at_once: Callable[[Fact], tuple[Told, ...]] = _nothing
+    parts: Callable[[Fact], Sequence[Fact]] = _whole
+    """A fact that is several in this vocabulary: of several attempts, one for each."""
+    at_once: Callable[[Fact], tuple[Told, ...]] | None = None
     """What a newcomer is told of the present state, before any change."""
     answer: Callable[[str, Payload], Payload] = _no_answer
     """What the ack of a subscribe event carries beside `ok`, of the id named and its events."""
@@ -91,46 +94,5 @@ class Dialect:
 
     def spoken_in(self, namespace: str) -> bool:
         if self.namespace.endswith("*"):
-            return namespace.startswith(self.namespace[:-1])
+            return namespace.startswith(self.namespace[:-1]) and namespace != self.namespace[:-1]
         return namespace == self.namespace
-
-
-def _about_order(fact: Fact) -> bool:
-    return fact.topic.startswith("order:")
-
-
-def _update(topic: str, version: int, fact: Fact, sent_at: str) -> Payload:
-    return {
-        "topic": topic,
-        "version": version,
-        "event": fact.event,
-        "snapshot": fact.snapshot,
-        "sent_at": sent_at,
-    }
-
-
-V1 = Dialect(
-    name="v1",
-    subject=Subject.TOPIC,
-    id_field="topic",
-    subscribe=("watch",),
-    unsubscribe=("unwatch",),
-    room=lambda topic: topic,
-    otherwise=(
-        Told(
-            "update",
-            room=lambda fact: fact.topic,
-            payload=lambda fact, sent_at: _update(fact.topic, fact.version, fact, sent_at),
-        ),
-        Told(
-            "update",
-            room=lambda fact: ALL_ORDERS if _about_order(fact) else None,
-            payload=lambda fact, sent_at: _update(ALL_ORDERS, fact.outbox_id, fact, sent_at),
-        ),
-    ),
-    answer=lambda topic, events: {"topic": topic, **events},
-    seen=("seen",),
-)
-"""Our own pages."""
-
-DIALECTS: tuple[Dialect, ...] = (V1,)
