@@ -53,6 +53,9 @@ class Caller:
     def post(self, path: str, body: Json | None = None, **headers: str) -> TestResponse:
         return self.client.post(f"/api/v1{path}", json=body or {}, headers=self.headers | headers)
 
+    def delete(self, path: str, **headers: str) -> TestResponse:
+        return self.client.delete(f"/api/v1{path}", headers=self.headers | headers)
+
     def raw(self, path: str, body: bytes, kind: str = "application/json") -> TestResponse:
         return self.client.post(
             f"/api/v1{path}", data=body, headers={**self.headers, "Content-Type": kind}

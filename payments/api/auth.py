@@ -18,7 +18,8 @@ from payments.services import accounts
 def token() -> dict[str, Any]:
     asked = read(schemas.Credentials)
     user = accounts.sign_in(house().offload, asked.email, asked.password)
-    made, life = house().tokens.person(user.id)
+    login_id = accounts.begin_login(user.id)
+    made, life = house().tokens.person(user.id, login_id)
     if request.headers.get("Origin", "").lower() in own_origins():
-        login_user(LoggedIn(user))
+        login_user(LoggedIn(user, login_id))
     return {"token": made, "expires_in": life}

@@ -21,7 +21,7 @@ from payments.domain.strict_json import parse_object
 from payments.front.problems import problem_of, status_of
 from payments.front.request import identity
 from payments.store import idempotency
-from payments.store.db import in_transaction
+from payments.store.db import Unknown, in_transaction
 
 M = TypeVar("M", bound=BaseModel)
 View = Callable[..., Any]
@@ -88,6 +88,9 @@ def _run(caller: str, key: str, view: View, path: dict[str, Any]) -> Response:
             in_transaction(lambda: idempotency.forget(caller, key))
             raise
         response = problem_of(error)
+    except Unknown:
+        # It may have been done: the key stays taken, so that nobody does it again by accident.
+        raise
     except BaseException:
         in_transaction(lambda: idempotency.forget(caller, key))
         raise

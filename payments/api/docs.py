@@ -61,6 +61,8 @@ OPERATIONS = (
         s.PaymentIn,
         {201: s.PaymentOut},
     ),
+    Operation("get", "/api/v1/cards", "The person's saved cards", None, {200: s.CardList}),
+    Operation("delete", "/api/v1/cards/{token_id}", "Remove a saved card", None, {200: s.CardOut}),
     Operation(
         "post",
         "/api/v1/orders/{order_id}/confirm",

@@ -24,7 +24,11 @@ def start_payment(order_id: str) -> tuple[dict[str, Any], int]:
         identity(),
         order.id,
         asked.provider,
-        Payer(asked.phone, asked.email, asked.name),
+        Payer(
+            *(asked.phone, asked.email, asked.name),
+            save_card=bool(asked.save_card),
+            token_id=asked.token_id,
+        ),
         asked.return_url or return_url(order.id),
         locale(),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
 
 class Strict(BaseModel):
@@ -63,6 +63,9 @@ class Action(BaseModel):
     qr: str | None = Field(None, description="the text of the code, not a picture")
     deeplink: str | None = None
     ussd_code: str | None = None
+    details: dict[str, str] | None = Field(
+        None, description="what one may have to type by hand, by name: bank, account, memo, vpa"
+    )
 
 
 class PaymentOut(BaseModel):
@@ -130,6 +133,42 @@ class PaymentIn(Strict):
     email: Annotated[StrictStr, Field(max_length=254)] | None = None
     name: Annotated[StrictStr, Field(max_length=200)] | None = None
     return_url: WebAddress | None = None
+    save_card: StrictBool | None = Field(None, description="keep the card for the signed-in payer")
+    token_id: Annotated[StrictStr, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="pay with this kept card of one's own"
+    )
+
+
+class CardOut(BaseModel):
+    token_id: str
+    masked_number: str
+    scheme: str
+    expiry: str
+    nickname: str
+
+
+class CardList(BaseModel):
+    data: list[CardOut]
+    next_cursor: str | None
+
+
+class InitiateIn(Strict):
+    """In the names of the frontends that send it."""
+
+    orderId: OrderId  # noqa: N815
+    phone: Annotated[StrictStr, Field(max_length=32)] | None = None
+    phoneNumber: Annotated[StrictStr, Field(max_length=32)] | None = None  # noqa: N815
+    provider: Annotated[StrictStr, Field(max_length=32)] | None = None
+    amount: StrictInt | None = None
+    currency: StrictStr | None = None
+
+
+class SimulateIn(Strict):
+    orderId: OrderId | None = None  # noqa: N815
+    reference: Text64 | None = None
+    status: Annotated[
+        StrictStr, Field(pattern=r"^(?i:success|successful|failed|pending)$", max_length=10)
+    ]
 
 
 class ConfirmIn(Strict):

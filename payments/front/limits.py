@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, make_response, request
@@ -14,15 +14,18 @@ from payments.domain.strict_json import parse_object
 from payments.front.request import for_programs, house, identity, refuse_foreign_write
 
 SIGN_IN = "10/minute"
-PROVE_THEMSELVES = frozenset({"/api/v1/payment/momo/callback", "/api/v1/auth/token"})
+PROVE_THEMSELVES = frozenset(
+    {"/api/v1/payment/momo/callback", "/api/payment/webhook", "/api/v1/auth/token"}
+)
 """Under `/api/`, but resting on no cookie: a provider signs, a person gives the password."""
 
 
-def limit(app: Flask, api: Blueprint, api_rate: int) -> None:
+def limit(app: Flask, api: Sequence[Blueprint], api_rate: int) -> None:
     """`api_rate` a second by key or person, sign-in ten a minute. Staff and callbacks go free."""
     app.before_request(refuse_unreadable)
     limiter = Limiter(_caller, app=app, storage_uri="memory://")
-    limiter.limit(f"{api_rate}/second", exempt_when=_is_staff)(api)
+    for calls in api:
+        limiter.limit(f"{api_rate}/second", exempt_when=_is_staff)(calls)
     for view in ("web.login", "api.token"):
         sign_in: Any = app.view_functions[view]
         for counted in (_account, get_remote_address):

@@ -15,7 +15,7 @@ from flask import Request, Response, current_app, g, request
 from flask_login import UserMixin, current_user
 
 from payments.domain.errors import Forbidden, PaychimeError, Unauthenticated
-from payments.domain.ports import Queue
+from payments.domain.ports import Presence, Queue
 from payments.providers.registry import Rails
 from payments.services.access import NOBODY, Identity, Tokens
 from payments.settings import LOCALES, Settings, origin_of
@@ -45,6 +45,7 @@ class House:
     tokens: Tokens
     queue: Queue
     offload: Callable[..., Any]
+    presence: Presence
 
 
 def house() -> House:
@@ -54,22 +55,22 @@ def house() -> House:
 
 
 class LoggedIn(UserMixin):  # type: ignore[misc]  # published without types
-    """A person by the login cookie. Its id holds the epoch: ending all logins is one increment."""
+    """A person by the login cookie, which holds the id of that one login."""
 
-    def __init__(self, user: people.User) -> None:
+    def __init__(self, user: people.User, login_id: str) -> None:
         self.user = user
+        self.login_id = login_id
         self.email, self.name, self.role = user.email, user.name, user.role
 
     def get_id(self) -> str:
-        return f"{self.user.login_epoch}.{self.user.id}"
+        return self.login_id
 
 
 def load_login(cookie_id: str) -> LoggedIn | None:
-    epoch, _, user_id = cookie_id.partition(".")
-    user = people.find(user_id)
-    if user is None or user.disabled_at is not None or str(user.login_epoch) != epoch:
+    user = people.find_login(cookie_id)
+    if user is None or user.disabled_at is not None:
         return None
-    return LoggedIn(user)
+    return LoggedIn(user, cookie_id)
 
 
 def bearer(asked: Request) -> str | None:
@@ -117,7 +118,8 @@ def somebody() -> Identity:
 def identity_by_cookie(asked: Request) -> Identity:
     orders = frozenset(browser_orders(asked))
     if current_user and current_user.is_authenticated:
-        return Identity("person", user=current_user.user, order_ids=orders)
+        login_id = current_user.login_id
+        return Identity("person", user=current_user.user, order_ids=orders, login_id=login_id)
     return Identity("browser", order_ids=orders) if orders else NOBODY
 
 

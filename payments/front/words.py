@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _l
 
 from payments.domain.errors import PaychimeError, ProviderRefused, ProviderUnavailable
+from payments.domain.money import to_major
 from payments.front.pages import money
 from payments.front.request import house
 
@@ -21,10 +24,17 @@ FAILURES = {
     "account_not_verified": _l("The account has not been verified."),
     "promotion_rules": _l("A promotion does not allow this payment."),
     "login_failed": _l("The login on the phone failed."),
+    "wrong_pin": _l("The UPI PIN was wrong."),
+    "bank_unavailable": _l("The bank or the app has a fault now. Try again, or another way."),
+    "card_declined": _l("The card was declined."),
+    "card_not_removed": _l("The card could not be removed. Please try again."),
     "amount_outside_limits": _l("The amount is outside the limits of this way to pay."),
     "currency_not_taken": _l("This way to pay does not take this currency."),
     "provider_not_offered": _l("This way to pay is not offered."),
     "provider_unavailable": _l("This way to pay cannot be reached now. Try again, or another way."),
+    "invalid_phone": _l("Type a mobile number of Cameroon: nine digits that begin with 6."),
+    "carrier_not_taken": _l("Only numbers of MTN and Orange can pay this way."),
+    "balance_too_low": _l("The shop's account with the provider holds too little for this."),
     "refund_rejected": _l("The provider refused the refund."),
     "refund_not_possible": _l("The provider cannot refund this payment."),
 }
@@ -39,18 +49,23 @@ REFUSALS = {
     "unknown_currency": _l("This currency is not known here."),
     "invalid_reason": _l("Say why, in 3 to 500 characters."),
     "invalid_evidence": _l("Evidence takes 3 to 100 characters; a UTR has 12 digits."),
+    "invalid_utr": _l("A UTR has 12 digits and no letters. Your app shows it with the payment."),
+    "utr_used": _l("The payment with this UTR has been counted already."),
     "evidence_used": _l("This evidence has confirmed a payment already."),
     "already_approved": _l("This confirmation is approved already."),
+    "card_not_kept": _l("Sign in with your own account to have your card kept."),
     "order_not_payable": _l("This order is no longer waiting for money."),
     "order_ended": _l("This order can no longer be cancelled."),
     "nothing_to_refund": _l("There is nothing to refund."),
     "refund_ended": _l("This refund has ended."),
-    "already_resolved": _l("Somebody has dealt with this callback already."),
+    "already_resolved": _l("Somebody has dealt with this already."),
+    "money_waits": _l("This money has come already: assign it under Unmatched money."),
 }
 
 PARKED = {
     "unknown_order": _l("No such order"),
     "unknown_payment": _l("No such payment"),
+    "unknown_refund": _l("No such refund"),
     "another_amount": _l("Another amount than asked for"),
     "another_currency": _l("Another currency than asked for"),
     "another_provider": _l("The payment is another provider's"),
@@ -59,6 +74,8 @@ PARKED = {
     "differs_from_confirmation": _l("Differs from what staff confirmed"),
     "transaction_used": _l("The transaction has paid another order"),
     "same_event_other_body": _l("The same event, in other words"),
+    "several_memos": _l("The transfer names several orders"),
+    "told_before": _l("Another feed had told of it before"),
 }
 
 VERDICTS = {
@@ -76,6 +93,32 @@ ROLES = {
 }
 
 ACTORS = {"customer": ROLES["customer"], "system": _l("system")}
+
+
+DETAILS = {
+    "bank": _l("Bank"),
+    "account": _l("Account number"),
+    "account_name": _l("Account holder"),
+    "vpa": _l("UPI address"),
+    "payee": _l("Payee"),
+    "phone": _l("Phone number"),
+    "amount": _l("Amount"),
+    "memo": _l("Transfer note"),
+}
+"""What a payer may have to type by hand, in this order."""
+
+SCANNED_WITH = {
+    "bank": _l("Scan this code with your bank's app, or save the picture and open it there."),
+    "upi": _l("Scan this code with any UPI app, or save the picture and open it there."),
+    "upi-address": _l("Scan this code with any UPI app, or save the picture and open it there."),
+}
+"""Where a rail's code is not read by an app of the rail's name."""
+
+RAILS = {"manual": _l("Confirmed by the shop"), "payable": _l("Card")}
+"""Where the name of a rail tells its payer nothing."""
+
+BESIDE_THE_CODE = {"bank": _l("Open this code at Pay2S")}
+"""The link to the provider's page where that page shows the same code, and so comes after it."""
 
 
 def failure_words(code: str | None) -> str | None:
@@ -125,4 +168,17 @@ def actor_words(actor: str) -> str:
 
 def rail_words(key: str) -> str:
     """How a payment came, as its payer would call it."""
-    return gettext("Confirmed by the shop") if key == "manual" else house().rails.label(key)
+    return str(RAILS.get(key) or house().rails.label(key))
+
+
+def detail_rows(given: Mapping[str, str], amount: int, currency: str) -> list[dict[str, str]]:
+    """What to type by hand as rows `{label, text, plain}`; `plain` is what a copy holds."""
+    if not given:
+        return []
+    plain = {**given, "amount": to_major(amount, currency)}
+    shown = {**given, "amount": money(amount, currency)}
+    return [
+        {"label": str(label), "text": shown[name], "plain": plain[name]}
+        for name, label in DETAILS.items()
+        if name in plain
+    ]

@@ -3,7 +3,7 @@
 The rights are the services'.
 """
 
-from payments.staff import actions, pages
+from payments.staff import actions, pages, unmatched
 from payments.staff.blueprint import staff
 
-__all__ = ["actions", "pages", "staff"]
+__all__ = ["actions", "pages", "staff", "unmatched"]

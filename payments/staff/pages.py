@@ -23,7 +23,16 @@ from payments.front.request import base_url, house, identity
 from payments.front.words import actor_words, failure_words, parked_words, rail_words, verdict_words
 from payments.services.access import demand, order_for
 from payments.staff.blueprint import staff
-from payments.store import audit, confirmations, inbox, orders, payments, refunds, sightings
+from payments.store import (
+    audit,
+    bank_lines,
+    confirmations,
+    inbox,
+    orders,
+    payments,
+    refunds,
+    sightings,
+)
 from payments.store.confirmations import Confirmation
 from payments.store.inbox import Entry
 
@@ -86,7 +95,15 @@ def _waiting() -> dict[str, Any]:
         }
         for line in audit.open_claims()
     ]
-    return {"held": held, "claims": claims, "parked_count": inbox.count_unresolved()}
+    # Money that waits is told of once, as that.
+    unmatched = bank_lines.count_waiting()
+    return {
+        "held": held,
+        "claims": claims,
+        "refunds_due": refunds.by_hand(),
+        "parked_count": inbox.count_unresolved() - unmatched,
+        "unmatched_count": unmatched,
+    }
 
 
 @staff.get("/")
@@ -119,12 +136,19 @@ def order_parts(order: Order) -> dict[str, Any]:
         ],
         "confirmations": [_confirmation(one) for one in confirmations.of_order(order.id)],
         "timeline": timeline(order),
+        "claim": _claim(order),
         "refunds": refunds.of_order(order.id),
         "once": secrets.token_urlsafe(12),
         "ways": house().rails.ways(Money(order.amount_due or order.amount, order.currency)),
         "errors": {},
         "values": {},
     }
+
+
+def _claim(order: Order) -> dict[str, Any] | None:
+    """What the customer last said of having paid."""
+    said = audit.claims([order.id])
+    return {"reference": said[-1].detail.get("reference"), "at": iso(said[-1].at)} if said else None
 
 
 def _what_was_said(line: audit.Line) -> str:
@@ -223,6 +247,9 @@ def callback(callback_id: int) -> str:
     text = entry.body.decode("utf-8", "replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    line = bank_lines.find(entry.id)
     return render_template(
-        "staff/callback.html", callback={**_line(entry), "body": text, "headers": entry.headers}
+        "staff/callback.html",
+        callback={**_line(entry), "body": text, "headers": entry.headers},
+        unmatched=line is not None and line.waits,
     )

@@ -4,26 +4,49 @@ from __future__ import annotations
 
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 import segno
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from payments.domain.errors import Conflict, InvalidInput, ProviderRefused, ProviderUnavailable
+from payments.domain.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.ports import Payer
 from payments.front.request import house, identity, locale, remember_order, return_url
-from payments.front.words import failure_words, rail_words, refusal_words
+from payments.front.words import (
+    BESIDE_THE_CODE,
+    SCANNED_WITH,
+    detail_rows,
+    failure_words,
+    rail_words,
+    refusal_words,
+)
 from payments.services import checkout as use
 from payments.services.access import link_is_open, order_for
+from payments.services.confirm import UPI
 from payments.services.snapshots import order_snapshot
 from payments.store import audit, orders, payments
 from payments.store.db import now
 from payments.web.blueprint import web
+from payments.web.cards import card_choices, chosen_card
 
 MOST_CLAIMS = 5
+
+PRETENDED = {
+    "bank": "/sandbox/bank/pay?qr=",
+    "upi": "/sandbox/upi/pay?link=",
+    "upi-address": "/sandbox/upi/pay?link=",
+}
+"""Where the sandbox scans a code of this rail, which no link of its own leads to."""
 
 
 def view(order: Order) -> dict[str, Any]:
@@ -33,24 +56,62 @@ def view(order: Order) -> dict[str, Any]:
     payment = seen["payment"]
     if payment:
         payment["provider_label"] = rail_words(payment["provider"])
+        payment["provider_name"] = house().rails.label(payment["provider"])
         payment["failure_reason"] = failure_words(payment["failure_code"])
+        payment |= _instructions(payment)
     return seen
+
+
+def _instructions(payment: dict[str, Any]) -> dict[str, Any]:
+    """How an attempt under way is paid, in words."""
+    action, rail = payment["action"] or {}, payment["provider"]
+    pretended = house().settings.sandbox and rail in PRETENDED and "qr" in action
+    return {
+        "details": detail_rows(action.get("details") or {}, payment["amount"], payment["currency"]),
+        "scan_words": SCANNED_WITH.get(rail),
+        "beside_words": BESIDE_THE_CODE.get(rail),
+        "by_hand": rail in UPI and not house().rails.able(rail, "fetch"),
+        "pretended_url": PRETENDED[rail] + quote(action["qr"], safe="") if pretended else None,
+    }
 
 
 def parts(order: Order) -> dict[str, Any]:
     ways = house().rails.ways(Money(order.amount_due, order.currency)) if order.open else []
     return {
         "order": view(order),
-        "ways": [{**way, "hint": _way_hint(way["key"])} for way in ways],
+        "ways": [
+            {
+                **way,
+                "label": rail_words(way["key"]),
+                "hint": _way_hint(way["key"]),
+                **card_choices(order, way["key"]),
+            }
+            for way in ways
+        ],
         "returned": "returned" in request.args,
-        "claimed": bool(audit.claims([order.id])),
+        "claimed": _claimed(order),
         "error": None,
+        "error_field": None,
     }
 
 
+def _claimed(order: Order) -> bool:
+    """The customer has said to have paid: this attempt, while the order waits for its money."""
+    said, last = audit.claims([order.id]), payments.last_of(order.id)
+    return bool(said) and not (order.open and last and last.created_at > said[-1].at)
+
+
 def _way_hint(key: str) -> str:
-    hints = {"momo": _("Scan with the MoMo app, or open it on this phone")}
-    return str(hints.get(key, ""))
+    by_hand = not house().rails.able(key, "fetch")
+    hints = {
+        "upi": _("Scan with any UPI app, or open it on this phone"),
+        "upi-address": _("To the shop's own UPI address; the shop confirms it by hand"),
+        "momo": _("Scan with the MoMo app, or open it on this phone"),
+        "bank": _("Scan with your bank's app, or transfer by hand"),
+        "campay": _("Confirm on your phone, with your PIN"),
+        "payable": _("Visa or Mastercard, on the page of PAYable"),
+    }
+    return str(hints["upi-address" if key == "upi" and by_hand else key] if key in hints else "")
 
 
 @web.get("/checkout/<order_id>")
@@ -82,7 +143,7 @@ def checkout_fragment(order_id: str) -> str:
 @web.post("/checkout/<order_id>/pay")
 def pay(order_id: str) -> BaseResponse | tuple[str, int]:
     order = order_for(identity(), order_id)
-    payer = Payer(phone=request.form.get("phone"), email=request.form.get("email"))
+    payer = Payer(phone=request.form.get("phone"), email=request.form.get("email"), **chosen_card())
     try:
         use.start_payment(
             house().rails,
@@ -95,24 +156,31 @@ def pay(order_id: str) -> BaseResponse | tuple[str, int]:
             again="again" in request.form,
         )
     except (InvalidInput, ProviderRefused, ProviderUnavailable) as refusal:
-        return _refused(order_for(identity(), order_id), refusal_words(refusal))
+        return _refused(order_for(identity(), order_id), refusal_words(refusal), refusal.field)
+    except NotFound:
+        # Of all that was found a moment ago only a saved card can be gone.
+        return _refused(order_for(identity(), order_id), _("This card is not kept any more."))
     except Conflict:
         # It has ended meanwhile: the page says how.
         pass
-    return redirect(url_for("web.checkout", order_id=order_id), 303)
+    # With a saved card nothing is left to do: the page waits for the provider's word at once.
+    waits = 1 if payer.token_id else None
+    return redirect(url_for("web.checkout", order_id=order_id, returned=waits), 303)
 
 
-def _refused(order: Order, words: str) -> tuple[str, int]:
-    """The page again, with what was wrong."""
-    return render_template("checkout/page.html", **{**parts(order), "error": words}), 422
+def _refused(order: Order, words: str, field: str | None = None) -> tuple[str, int]:
+    """The page again, with what was wrong, and beside which field."""
+    told = {**parts(order), "error": words, "error_field": field}
+    return render_template("checkout/page.html", **told), 422
 
 
 @web.get("/checkout/<order_id>/return")
 def come_back(order_id: str) -> BaseResponse:
     """Where providers send the browser.
 
-    What they append is the browser's word, and is not believed.
+    What they append is the browser's word, and is not believed. It makes one question due.
     """
+    use.ask_soon(order_id, request.args.get("razorpay_payment_link_reference_id"))
     return redirect(url_for("web.checkout", order_id=order_id, returned=1), 303)
 
 
@@ -122,11 +190,14 @@ def claim(order_id: str) -> BaseResponse | tuple[str, int]:
     reference, note = (request.form.get(name, "").strip() for name in ("reference", "note"))
     if not 0 < len(reference) <= 100 or len(note) > 500:
         words = _("Give the reference of your payment, as your bank or app shows it.")
-        return _refused(order, words)
+        return _refused(order, words, "reference")
     # Nobody reads a hundredth note, and each is kept for good.
     if len(audit.claims([order.id])) >= MOST_CLAIMS:
         raise Conflict(_("Your notes have reached the shop. Please wait for its answer."))
-    use.claim_paid(order.id, reference, note)
+    try:
+        use.claim_paid(order.id, reference, note)
+    except InvalidInput as refusal:
+        return _refused(order, refusal_words(refusal), refusal.field)
     return redirect(url_for("web.checkout", order_id=order_id), 303)
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from payments import __version__
 from payments.front.request import house
-from payments.services.figures import OUTBOX_LAG
-from payments.store import outbox
+from payments.services import readings
+from payments.services.figures import RESPONSES
 from payments.store.db import db
 from payments.web.blueprint import web
 
@@ -41,7 +40,12 @@ def readyz() -> tuple[dict[str, Any], int]:
 
 @web.get("/metrics")
 def metrics() -> Response:
-    # While the database is away the other figures are needed most.
-    with suppress(SQLAlchemyError):
-        OUTBOX_LAG.set(outbox.lag()[0])
+    readings.take(house().rails, house().queue)
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+@web.after_app_request
+def count(response: Response) -> Response:
+    """By the name of who answered: an address is a stranger's, and there is no end of them."""
+    RESPONSES.labels(request.endpoint or "none", response.status_code).inc()
+    return response

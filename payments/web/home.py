@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from payments.domain.money import Money
 from payments.front.request import house
-from payments.front.words import role_words
+from payments.front.words import rail_words, role_words
 from payments.services.access import Identity
 from payments.services.checkout import NewOrder, open_order
 from payments.services.demo import GOODS, LOGINS, PASSWORD
@@ -27,7 +27,7 @@ def home() -> BaseResponse | str:
             "title": _(good.title),
             "amount": good.amount,
             "currency": good.currency,
-            "provider_label": house().rails.label(good.provider),
+            "provider_label": rail_words(good.provider),
             "action_url": url_for("web.buy", good=key),
         }
         for key, good in GOODS.items()
@@ -39,7 +39,7 @@ def home() -> BaseResponse | str:
             {"email": email, "role": role_words(role), "password": PASSWORD}
             for email, role, *_rest in LOGINS
         ],
-        phone_url="/sandbox/momo/",
+        phone_url="/sandbox/",
     )
 
 

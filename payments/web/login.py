@@ -23,14 +23,14 @@ def login() -> BaseResponse | str | tuple[str, int]:
     except Unauthenticated:
         words = _("The e-mail or the password is wrong.")
         return render_template("login.html", error=words, next=request.form.get("next", "")), 401
-    login_user(LoggedIn(user))
+    login_user(LoggedIn(user, accounts.begin_login(user.id)))
     return redirect(_inside(request.form.get("next", "")) or _home_of(user.role), 303)
 
 
 @web.post("/logout")
 def logout() -> BaseResponse:
     if current_user.is_authenticated:
-        accounts.end_logins(current_user.user.id)
+        accounts.end_login(current_user.login_id)
     logout_user()
     session.clear()
     return redirect(url_for("web.login"), 303)

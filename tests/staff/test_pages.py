@@ -125,8 +125,8 @@ class TestAnOrder:
         page = self.acts(people, order, "refund", 303, amount="10000", reason="It was broken")
         (timeline,) = page.all("ol", **{"class": "timeline"})
         kinds = [one["data-kind"] for one in page.all("li") if one.get("data-kind")]
-        assert kinds[:5] == [
-            *("order.created", "payment.created", "callback.parked"),
+        assert kinds[:6] == [
+            *("order.created", "payment.created", "payment.accepted", "callback.parked"),
             *("customer.claimed_paid", "payment.confirmed"),
         ]
         assert "refund.requested" in kinds
