@@ -8,7 +8,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no
 TRANSLATIONS := payments/translations
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench messages lock dev
+.PHONY: help install run test faults check format bench messages lock dev
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,10 @@ test: dev ## Install what the tests need, then check and test everything
 	@.ci/install-tools
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: dev ## Try every fault, the long ones too, and write docs/faults.md
+	@.ci/install-tools
+	@FAULTS_TABLE=docs/faults.md $(BIN)/python -m pytest tests/faults -m "long or not long"
 
 check: dev ## Formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .

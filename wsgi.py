@@ -1,10 +1,11 @@
-"""The server process: `python wsgi.py`. The only file that knows eventlet.
+"""The server: `python wsgi.py [--workers N]`. The only file that knows eventlet.
 
 Everything else is imported only after the standard library has been made green.
 """
 
 from __future__ import annotations
 
+import argparse
 import errno
 import gc
 import os
@@ -147,6 +148,37 @@ class _Sips:
         return getattr(self._file, name)
 
 
+class _Door:
+    """The listener. Told to shut, it takes on whoever stands before it, and closes in one breath.
+
+    Nobody has a turn in between: who came then would be cut off without an answer.
+    """
+
+    def __init__(self, listener: Any) -> None:
+        from greenlet import GreenletExit
+
+        self._listener = listener
+        self._told: type[BaseException] = GreenletExit
+        self._shutting = False
+
+    def accept(self) -> Any:
+        if not self._shutting:
+            try:
+                return self._listener.accept()
+            except self._told:
+                self._shutting = True
+                self._listener.setblocking(False)
+        try:
+            return self._listener.accept()
+        except BlockingIOError:
+            self._listener.close()
+            # One of those after which eventlet's server ends in good order.
+            raise OSError(errno.ENOTCONN, "The door is shut.") from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._listener, name)
+
+
 class GreenServer:
     """eventlet's, with a whole message bounded and a drain that cuts no request."""
 
@@ -155,6 +187,7 @@ class GreenServer:
 
         _bound_sockets()
         self._listener = listener
+        self._door = _Door(listener)
         self._front = front
         self._draining = False
         self._wsgi = eventlet.wsgi
@@ -165,11 +198,11 @@ class GreenServer:
 
         self._task = self._spawn(
             self._wsgi.server,
-            self._listener,
+            self._door,
             self._front,
             log=_Faults(get_logger()),
             log_format="",
-            max_size=max(64, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - FILES_KEPT_BACK),
+            custom_pool=self._pool(),
             protocol=self._protocol(),
             keepalive=KEEP_ALIVE_SECONDS,
             socket_timeout=BODY_SECONDS,
@@ -179,11 +212,27 @@ class GreenServer:
     def stop_accepting(self) -> None:
         import eventlet
 
-        # One turn: the loop takes everything that stands in the backlog.
-        eventlet.sleep(0)
         self._draining = True
-        self._task.kill()
+        # It wakes where it waits for somebody: in the door, which shuts.
+        eventlet.kill(self._task)
         self._listener.close()
+
+    def _pool(self) -> Any:
+        """Of a green thread for each connection that there may be."""
+        import eventlet
+
+        busy = self._wsgi.STATE_REQUEST
+
+        class Pool(eventlet.GreenPool):  # type: ignore[misc]
+            def spawn(self, function: Any, *args: Any, **options: Any) -> Any:
+                # A connection just made has its request on the way: it is not idle, and a drain
+                # must not close it, not even before its own thread had a turn.
+                connection = args[0]
+                connection[2] = busy
+                return super().spawn(function, *args, **options)
+
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return Pool(max(64, files - FILES_KEPT_BACK))
 
     def _protocol(self) -> type[Any]:
         import eventlet
@@ -194,8 +243,7 @@ class GreenServer:
             first = True
 
             def handle(self) -> None:
-                # A connection just made has its request on the way: it is not idle, and a drain
-                # must not close it.
+                # Again, where the drain began between the door and here.
                 self.conn_state[2] = server._wsgi.STATE_REQUEST
                 super().handle()
 
@@ -364,6 +412,27 @@ def serve(app: Flask, settings: Settings) -> None:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Serves Paychime until SIGTERM.")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="on PORT and above")
+    count = parser.parse_args().workers
+    if count != 1:
+        several(count)
+    else:
+        one()
+
+
+def several(count: int) -> None:
+    """The parent of the server processes; it serves nothing and stays as it is, not green."""
+    from payments import workers
+    from payments.settings import BadSetting, load
+
+    try:
+        workers.run(load(), count, __file__)
+    except BadSetting as fault:
+        _refuse(str(fault))
+
+
+def one() -> None:
     mode = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
     if mode == "eventlet":
         go_green()

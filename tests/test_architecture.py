@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+ALONE = "no provider knows another"
 
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -65,10 +66,11 @@ def test_the_import_contracts_hold() -> None:
         ("payments/domain", "import flask", "the domain does no I/O"),
         ("sandbox", "import payments.domain", "the sandbox is a stranger"),
         ("payments/web", "import payments.realtime", "imports point down only"),
+        ("payments/providers/momo.py", "import payments.providers.generic", ALONE),
     ],
 )
 def test_a_forbidden_import_is_noticed(copy: Path, package: str, line: str, contract: str) -> None:
-    module = copy / package / "__init__.py"
+    module = copy / package if package.endswith(".py") else copy / package / "__init__.py"
     module.write_text(f"{module.read_text()}\n{line}\n")
     checked = lint_imports(copy)
     assert checked.returncode == 1

@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from payments.domain.facts import Fact
-from payments.queue import MemoryQueue, QueueFull, open_queue
-from payments.settings import load
-
-SECRET = {"APP_ENV": "test", "SECRET_KEY": "a secret of the tests of the queue"}
+from payments.queue import MemoryQueue, QueueFull
 
 
 def fact(version: int) -> Fact:
@@ -82,8 +79,3 @@ def test_many_writers_lose_nothing() -> None:
     for n in range(4):
         mine = [version for version in read if version // 1000 == n]
         assert mine == sorted(mine)
-
-
-def test_where_redis_is_set_the_queue_in_memory_says_that_it_only_stands_in() -> None:
-    assert open_queue(load(SECRET)).healthy()
-    assert not open_queue(load({**SECRET, "REDIS_URL": "redis://127.0.0.1:1"})).healthy()

@@ -35,28 +35,28 @@ def test_nothing_has_to_be_set_to_try_it(read: Settings, tmp_path: Path) -> None
     assert (read.api_rate, read.sockets_per_address) == (1000, 5000)
     assert read.confirm_limit == {}
     assert not read.secure_cookies
-    assert read.momo is not None
-    assert read.momo.partner_code == "MOMO"
-    assert read.momo.api_url == "http://127.0.0.1:5000/sandbox/momo"
-    assert read.generic_webhook_secrets[0].startswith("whsec_")
+    assert read.rails.momo is not None
+    assert read.rails.momo.partner_code == "MOMO"
+    assert read.rails.momo.api_url == "http://127.0.0.1:5000/sandbox/momo"
+    assert read.rails.generic_secrets[0].startswith("whsec_")
 
 
 def test_production_is_stricter(tmp_path: Path) -> None:
     read = loaded(tmp_path, APP_ENV="production", SECRET_KEY=KEY)
     assert (read.production, read.sandbox) == (True, False)
     assert (read.api_rate, read.sockets_per_address) == (100, 500)
-    assert read.momo is None
-    assert read.generic_webhook_secrets == ()
+    assert read.rails.momo is None
+    assert read.rails.generic_secrets == ()
 
 
 def test_sandbox_values_hold_in_the_sandbox_alone(tmp_path: Path) -> None:
-    assert loaded(tmp_path, SANDBOX="0").momo is None
+    assert loaded(tmp_path, SANDBOX="0").rails.momo is None
     own = loaded(tmp_path, SANDBOX="1", MOMO_SECRET_KEY=SECRET, MOMO_API_URL="https://momo.test")
-    assert own.momo is not None
-    assert own.momo.secret_keys == (SECRET,)
-    assert own.momo.api_url == "https://momo.test"
+    assert own.rails.momo is not None
+    assert own.rails.momo.secret_keys == (SECRET,)
+    assert own.rails.momo.api_url == "https://momo.test"
     real = {name: SECRET for name in ("MOMO_PARTNER_CODE", "MOMO_ACCESS_KEY", "MOMO_SECRET_KEY")}
-    momo = loaded(tmp_path, SANDBOX="0", **real).momo
+    momo = loaded(tmp_path, SANDBOX="0", **real).rails.momo
     assert momo is not None
     assert momo.api_url == "https://payment.momo.vn"
 
@@ -216,8 +216,8 @@ def test_a_secret_may_be_two_while_it_is_rotated(tmp_path: Path) -> None:
         JWT_SECRET=f"{new},{old}",
     )
     assert read.secret_keys == read.jwt_secrets == (new, old)
-    assert read.momo is not None
-    assert read.momo.secret_keys == (new, old)
+    assert read.rails.momo is not None
+    assert read.rails.momo.secret_keys == (new, old)
 
 
 def test_tokens_of_people_have_a_secret_of_their_own(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_what_settings_say_of_themselves_holds_no_secret(tmp_path: Path) -> None
         DATABASE_URL=f"postgresql://u:{SECRET}@h/d",
         GENERIC_WEBHOOK_SECRET="whsec_aHVudGVyMi1odW50ZXIyLWh1bnRlcjI=",
     )
-    for told in (repr(read), str(read), repr(read.momo)):
+    for told in (repr(read), str(read), repr(read.rails.momo)):
         assert SECRET not in told
         assert "aHVudGVyMi1" not in told
 

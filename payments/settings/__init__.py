@@ -5,59 +5,30 @@ A bad or missing value stops the start, by name.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from payments.domain.errors import UnknownCurrency
 from payments.domain.money import exponent
+from payments.settings.rails import SANDBOX_VALUES, RailSettings, read_rails
+from payments.settings.reader import BadSetting, Reader, origin_of
 
-T = TypeVar("T")
+__all__ = ["LOCALES", "ROOT", "BadSetting", "Settings", "load", "origin_of"]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SHORTEST_SECRET = 16
 LOCALES = ("en", "vi", "fr", "hi", "si")
-
-SANDBOX_VALUES = {
-    # MoMo's own public test credentials.
-    "MOMO_PARTNER_CODE": "MOMO",
-    "MOMO_ACCESS_KEY": "F8BBA842ECF85",
-    "MOMO_SECRET_KEY": "K951B6PE1waDMi640xX08PD3vg6EkVlz",
-    "GENERIC_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-}
-"""Hold only where SANDBOX=1; whatever the environment sets wins over them."""
-
-
-class BadSetting(Exception):
-    """Names the setting and what is wrong with it; never its value where that may be a secret."""
-
-    def __init__(self, name: str, fault: str) -> None:
-        super().__init__(f"{name}: {fault}")
-        self.name = name
-
-
-@dataclass(frozen=True, slots=True)
-class MomoSettings:
-    """`secret_keys`: the first signs, all verify (two while a secret is rotated)."""
-
-    partner_code: str
-    access_key: str = field(repr=False)
-    secret_keys: tuple[str, ...] = field(repr=False)
-    api_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +52,7 @@ class Settings:
     api_rate: int
     sockets_per_address: int
     confirm_limit: Mapping[str, int]
-    momo: MomoSettings | None
-    generic_webhook_secrets: tuple[str, ...] = field(repr=False)
+    rails: RailSettings
     instance: Path
 
     @property
@@ -93,6 +63,10 @@ class Settings:
     def own_url(self) -> str:
         """Where this very process answers, for calls to its own simulators."""
         return _own_url(self.host, self.port)
+
+    def callback_url(self, provider: str) -> str:
+        """Where this provider posts its callbacks."""
+        return f"{self.public_url}/callbacks/{provider}"
 
     @property
     def secure_cookies(self) -> bool:
@@ -107,75 +81,6 @@ def _host(name: str) -> str:
 def _own_url(host: str, port: int) -> str:
     everywhere = {"0.0.0.0", "::", ""}  # noqa: S104 (to listen on; nobody can open it)
     return f"http://{_host('127.0.0.1' if host in everywhere else host)}:{port}"
-
-
-class _Reader:
-    def __init__(self, environ: Mapping[str, str], sandbox: bool) -> None:
-        self.environ = environ
-        self.sandbox = sandbox
-
-    def text(self, name: str, default: str | None = None) -> str | None:
-        value = self.environ.get(name, "").strip()
-        if not value and self.sandbox:
-            value = SANDBOX_VALUES.get(name, "")
-        return value or default
-
-    def read(self, name: str, cast: Callable[[str], T], default: T, expected: str) -> T:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            return cast(value)
-        except (ValueError, KeyError, OSError, ArgumentError):
-            # Not `from` the cause: its words may hold a part of the value.
-            raise BadSetting(name, f"expected {expected}") from None
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        def cast(value: str) -> int:
-            number = int(value)
-            if not low <= number <= high:
-                raise ValueError
-            return number
-
-        return self.read(name, cast, default, f"a whole number from {low} to {high}")
-
-    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
-        def cast(value: str) -> str:
-            return choices[choices.index(value)]
-
-        return self.read(name, cast, default, f"one of {', '.join(choices)}")
-
-    def url(self, name: str, default: str) -> str:
-        def cast(value: str) -> str:
-            parts = urlsplit(value)
-            if parts.query or parts.fragment:
-                raise ValueError
-            origin_of(value)
-            return value.rstrip("/")
-
-        return self.read(name, cast, default, "an http or https address")
-
-    def secrets(self, name: str) -> tuple[str, ...]:
-        """One value, or two while it is rotated, comma-separated."""
-        values = tuple(part.strip() for part in (self.text(name) or "").split(",") if part.strip())
-        if len(values) > 2:
-            raise BadSetting(
-                name, "expected one secret, or two comma-separated while it is rotated"
-            )
-        return values
-
-
-def origin_of(url: str) -> str:
-    """The origin as browsers write it, without the scheme's own port. Raises ValueError."""
-    parts = urlsplit(url.strip().lower())
-    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
-        raise ValueError
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = "" if parts.port in {None, _PORTS[parts.scheme]} else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
-
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def _limits(value: str) -> dict[str, int]:
@@ -194,7 +99,7 @@ def _limits(value: str) -> dict[str, int]:
     return limits
 
 
-def _secret_key(read: _Reader, env: str, instance: Path) -> tuple[str, ...]:
+def _secret_key(read: Reader, env: str, instance: Path) -> tuple[str, ...]:
     keys = _long_enough(read, "SECRET_KEY", env)
     if keys:
         return keys
@@ -203,7 +108,7 @@ def _secret_key(read: _Reader, env: str, instance: Path) -> tuple[str, ...]:
     return (_made_once(instance / "secret_key"),)
 
 
-def _long_enough(read: _Reader, name: str, env: str) -> tuple[str, ...]:
+def _long_enough(read: Reader, name: str, env: str) -> tuple[str, ...]:
     """In production a secret that could be guessed is none; a developer's own protects nothing."""
     values = read.secrets(name)
     if env == "production" and any(len(value) < SHORTEST_SECRET for value in values):
@@ -211,7 +116,7 @@ def _long_enough(read: _Reader, name: str, env: str) -> tuple[str, ...]:
     return values
 
 
-def _jwt_secrets(read: _Reader, env: str, secret_keys: tuple[str, ...]) -> tuple[str, ...]:
+def _jwt_secrets(read: Reader, env: str, secret_keys: tuple[str, ...]) -> tuple[str, ...]:
     """Those set, else one derived from each SECRET_KEY, so that both of a rotation verify."""
     given = _long_enough(read, "JWT_SECRET", env)
     return given or tuple(
@@ -232,7 +137,7 @@ def _made_once(path: Path) -> str:
     return key
 
 
-def _redis_url(read: _Reader) -> str | None:
+def _redis_url(read: Reader) -> str | None:
     def cast(value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in {"redis", "rediss", "redis+sentinel", "unix"}:
@@ -251,48 +156,21 @@ def _redis_url(read: _Reader) -> str | None:
     return f"redis://{f':{password}@' if password else ''}{host}:{port}/{database}"
 
 
-def _momo(read: _Reader, sandbox_url: str) -> MomoSettings | None:
-    names = ("MOMO_PARTNER_CODE", "MOMO_ACCESS_KEY", "MOMO_SECRET_KEY")
-    missing = [name for name in names if not read.text(name)]
-    if len(missing) == len(names):
-        return None
-    if missing:
-        raise BadSetting(missing[0], "is missing, while other settings of MoMo are set")
-    default = sandbox_url + "/momo" if read.sandbox else "https://payment.momo.vn"
-    return MomoSettings(
-        partner_code=read.text("MOMO_PARTNER_CODE") or "",
-        access_key=read.text("MOMO_ACCESS_KEY") or "",
-        secret_keys=read.secrets("MOMO_SECRET_KEY"),
-        api_url=read.url("MOMO_API_URL", default),
-    )
-
-
-def _webhook_secrets(read: _Reader) -> tuple[str, ...]:
-    values = read.secrets("GENERIC_WEBHOOK_SECRET")
-    for value in values:
-        try:
-            key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if not value.startswith("whsec_") or len(key) < 16:
-            raise BadSetting("GENERIC_WEBHOOK_SECRET", "expected whsec_ and the base64 of a key")
-    return values
-
-
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Reads every setting. Raises BadSetting naming the first that is wrong."""
     environ = os.environ if environ is None else environ
-    plain = _Reader(environ, sandbox=False)
+    plain = Reader(environ, {})
     env = plain.choice("APP_ENV", "development", ("development", "test", "production"))
     sandbox = plain.choice("SANDBOX", "1" if env == "development" else "0", ("0", "1")) == "1"
     if sandbox and env == "production":
         raise BadSetting("SANDBOX", "is refused in production")
-    read = _Reader(environ, sandbox)
+    read = Reader(environ, SANDBOX_VALUES if sandbox else {})
     instance = Path(read.text("INSTANCE_PATH") or ROOT / "instance")
     host = read.text("HOST") or "127.0.0.1"
     port = read.number("PORT", 5000, 1, 65535)
     own = _own_url(host, port)
     secret_keys = _secret_key(read, env, instance)
+    shop_name = read.text("SHOP_NAME") or "Paychime"
     return Settings(
         env=env,
         host=host,
@@ -305,7 +183,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         redis_url=_redis_url(read),
         async_mode=read.choice("ASYNC_MODE", "eventlet", ("eventlet", "threading")),
         cors_origins=_origins(read, "CORS_ORIGINS") + _origins(read, "FRONTEND_URL"),
-        shop_name=read.text("SHOP_NAME") or "Paychime",
+        shop_name=shop_name,
         shop_timezone=read.read("SHOP_TIMEZONE", lambda v: ZoneInfo(v).key, "UTC", "a time zone"),
         shop_locale=read.choice("SHOP_LOCALE", "en", LOCALES),
         sandbox=sandbox,
@@ -317,13 +195,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         confirm_limit=read.read(
             "CONFIRM_LIMIT", _limits, {}, "for example VND:5000000,INR:4000000"
         ),
-        momo=_momo(read, own + "/sandbox"),
-        generic_webhook_secrets=_webhook_secrets(read),
+        rails=read_rails(read, own + "/sandbox" if sandbox else None, shop_name),
         instance=instance,
     )
 
 
-def _origins(read: _Reader, name: str) -> tuple[str, ...]:
+def _origins(read: Reader, name: str) -> tuple[str, ...]:
     def cast(value: str) -> tuple[str, ...]:
         return tuple(_bare_origin(part) for part in value.split(",") if part.strip())
 
@@ -337,7 +214,7 @@ def _bare_origin(value: str) -> str:
     return origin
 
 
-def _database(read: _Reader, instance: Path) -> str:
+def _database(read: Reader, instance: Path) -> str:
     def cast(value: str) -> str:
         url = make_url(value)
         if url.drivername not in {"sqlite", "postgresql", "postgresql+psycopg2"}:
