@@ -12,13 +12,17 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import pytest
+import sqlalchemy
 from flask import Flask
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
+from sqlalchemy import create_engine
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map
 
@@ -37,9 +41,11 @@ from payments.domain.states import (
 )
 from payments.front.words import FAILURES, PARKED, failure_words
 from payments.providers import momo
-from payments.providers.registry import PROVIDERS
+from payments.providers.registry import CALLBACK, FETCH, PROVIDERS, START, Spec
 from payments.services import figures
 from payments.settings import load
+from payments.settings.reader import Reader
+from payments.store import tables
 from payments.store.db import now
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -49,7 +55,7 @@ PAGES = (
     *("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"),
     *(str(path.relative_to(REPOSITORY)) for path in sorted((REPOSITORY / "docs").rglob("*.md"))),
 )
-ELSEWHERE = ("/socket.io/", "/sandbox", "/static/", "/v2/gateway/api/")
+ELSEWHERE = ("/socket.io/", "/sandbox", "/static/", "/v2/gateway/api/", "/ipg")
 """Addresses that are the engine's, the simulator's or a provider's."""
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -183,16 +189,33 @@ def _word(node: ast.AST) -> str | None:
 # ---- Settings ----
 
 
-def settings_read() -> set[str]:
-    """The names that `settings.py` asks the environment for: what it hands to its readers."""
-    calls = (
-        node
-        for node in ast.walk(tree(REPOSITORY / "payments" / "settings.py"))
-        if isinstance(node, ast.Call)
-    )
-    parts = (part for call in calls for part in call.args if isinstance(part, ast.Constant))
-    words = {part.value for part in parts if isinstance(part.value, str)}
-    return {word for word in words if re.fullmatch(r"[A-Z][A-Z0-9_]{3,}", word)}
+class Listening(dict[str, str]):
+    """An environment that knows what it was asked for."""
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@cache
+def settings_read() -> frozenset[str]:
+    """The names that the settings ask the environment for, with all there is switched on."""
+    asked = set()
+    with TemporaryDirectory() as instance:
+        known = {"APP_ENV": "test", "SECRET_KEY": "a secret of the docs' tests"}
+        for more in ({"SANDBOX": "1"}, {"REDIS_HOST": "localhost"}):
+            environ = Listening(**known, **more, INSTANCE_PATH=instance)
+            load(environ)
+            asked |= environ.asked
+    return frozenset(asked)
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
@@ -213,6 +236,32 @@ def test_no_page_names_a_setting_that_is_not_there() -> None:
     capitals = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
     named = {word for code in words_in_code_font() for word in capitals.findall(code)}
     assert named - settings_read() - names_of_the_code() == set()
+
+
+def test_what_may_be_two_secrets_while_it_is_rotated_is_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_be_two, read_secrets = set(), Reader.secrets
+
+    def listen(self: Reader, name: str) -> tuple[str, ...]:
+        may_be_two.add(name)
+        return read_secrets(self, name)
+
+    monkeypatch.setattr(Reader, "secrets", listen)
+    with TemporaryDirectory() as instance:
+        load({"APP_ENV": "test", "SECRET_KEY": "s", "SANDBOX": "1", "INSTANCE_PATH": instance})
+    rule = text("docs/operate.md").partition("**Rotating a secret.**")[2].partition("The first")[0]
+    assert may_be_two == set(CODE.findall(rule))
+
+
+def test_the_sql_of_examples_fits_the_tables() -> None:
+    engine = create_engine("sqlite://")
+    tables.orders.metadata.create_all(engine)
+    found = [one for _, block in blocks("sql") for one in block.split(";") if one.strip()]
+    assert found
+    with engine.connect() as connection:
+        for statement in found:
+            connection.execute(sqlalchemy.text(statement))
 
 
 # ---- Addresses ----
@@ -315,7 +364,7 @@ def commands(app: Flask) -> Iterator[str]:
     for name, command in app.cli.commands.items():
         inner = command.commands if isinstance(command, click.Group) else {"": command}
         for sub, one in inner.items():
-            if getattr(one.callback, "__module__", "") == "payments.cli":
+            if getattr(one.callback, "__module__", "").startswith("payments.cli"):
                 yield f"{name} {sub}".strip()
 
 
@@ -347,9 +396,80 @@ def test_every_target_of_make_that_is_named_is_there() -> None:
     assert named <= targets
 
 
+def described() -> dict[str, Spec]:
+    """Every row, but for one that only offers another row's way beside it."""
+    rows = PROVIDERS.items()
+    return {
+        key: spec
+        for key, spec in rows
+        if not any(set(spec.adapters) < set(other.adapters) for _, other in rows)
+    }
+
+
 def test_every_provider_has_its_page_and_no_other() -> None:
     pages = {path.stem for path in (REPOSITORY / "docs" / "providers").glob("*.md")}
-    assert pages == set(PROVIDERS)
+    assert pages == set(described())
+
+
+def offering(ability: str) -> set[str]:
+    """The rows of which an adapter is able to do it."""
+    return {
+        key
+        for key, spec in PROVIDERS.items()
+        if any(ability in adapter.abilities for adapter in spec.adapters)
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "key_in", "money_in"),
+    [("docs/shop.md", "ways", 1, 2), ("docs/integrate.md", "actions", 0, 1)],
+)
+def test_every_way_to_pay_is_documented_with_its_currencies(
+    page: str, name: str, key_in: int, money_in: int
+) -> None:
+    documented = {
+        row[key_in].strip("`"): set(re.findall("[A-Z]{3}", row[money_in]))
+        for row in table(page, name)
+    }
+    assert documented == {key: set(PROVIDERS[key].limits) for key in offering(START)}
+
+
+def test_every_callback_address_is_documented_and_no_other() -> None:
+    documented = set(first_cells("docs/integrate.md", "callbacks"))
+    assert documented == {f"/callbacks/{key}" for key in offering(CALLBACK)}
+
+
+def test_what_each_callback_proves_is_documented_and_who_can_be_asked() -> None:
+    rows = {re.findall(r"/([\w-]+)\.md", row[0])[0]: row for row in table("SECURITY.md", "proofs")}
+    assert set(rows) == offering(CALLBACK)
+    runs = {key: {one.path for one in PROVIDERS[key].adapters} for key in PROVIDERS}
+    asked = set[str]().union(*(runs[key] for key in offering(FETCH)))
+    for key, row in rows.items():
+        assert row[4].startswith("yes") is bool(runs[key] & asked), key
+
+
+@pytest.mark.parametrize("key", described())
+def test_the_page_of_a_provider_says_how_it_is_set_up(key: str) -> None:
+    page = text(f"docs/providers/{key}.md")
+    for adapter in described()[key].adapters:
+        if CALLBACK in adapter.abilities:
+            assert f"/callbacks/{key}`" in page, "where it calls"
+        prefix = adapter.setting.split("_")[0].upper()
+        assert re.search(rf"`{prefix}_[A-Z_]+`", page), f"what is to be set for {adapter.setting}"
+
+
+def test_the_sixth_provider_is_the_one_that_is_tested() -> None:
+    """In docs/add-a-provider.md, word for word; and short."""
+    page = text("docs/add-a-provider.md")
+    shown = page.split("<!-- sixth: begin -->")[1].split("<!-- sixth: end -->")[0]
+    adapter = text("tests/providers/sixth.py")
+    assert [block for _, block in FENCE.findall(shown)] == [adapter]
+    assert len(adapter.splitlines()) < 150
+    example, case = (
+        re.sub(r"\s+", " ", one) for one in (page, text("tests/providers/test_sixth.py"))
+    )
+    call = case[case.index("def call(said") : case.index("class TestASixth")]
+    assert call.strip() in example
 
 
 def a_fact() -> Fact:
@@ -375,7 +495,8 @@ def test_the_payload_of_an_update_is_documented() -> None:
 
 def codes_raised() -> set[str]:
     """The `code`s that the sources write out: `code="..."`, class attributes, `problem(...)`."""
-    found = {reason for _, reason in momo.RESULTS.values() if reason} | set(momo.REFUSED.values())
+    found = set(FAILURES) | {reason for _, reason in momo.RESULTS.values() if reason}
+    found |= set(momo.REFUSED.values())
     for path in (REPOSITORY / "payments").rglob("*.py"):
         for node in ast.walk(tree(path)):
             found |= set(_codes(node))
@@ -497,6 +618,16 @@ def test_every_relative_link_leads_somewhere() -> None:
             if not file.exists() or (anchor and anchor not in anchors(file)):
                 broken.append(f"{page}: {target}")
     assert broken == []
+
+
+def test_every_decision_is_listed_by_its_title() -> None:
+    folder = REPOSITORY / "docs" / "adr"
+    listed = re.findall(
+        r"^\| \[(\d{4})\]\(([\w-]+\.md)\) \| (.+) \|$", text("docs/adr/README.md"), re.M
+    )
+    titles = {path.name: path.read_text().splitlines()[0] for path in folder.glob("0*.md")}
+    assert {name: f"# {number}. {title}" for number, name, title in listed} == titles
+    assert [name for _, name, _ in listed] == sorted(titles)
 
 
 def tracked_files() -> Iterator[Path]:
