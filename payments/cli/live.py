@@ -53,7 +53,7 @@ def count_room(order: str, as_json: bool) -> None:
         found = live.count_listeners(order)
     except PaychimeError as error:
         refuse(error)
-    lines = [f"{found.count} listeners, on {found.servers} servers"]
+    lines = [f"Listeners: {found.count}, server processes that answered: {found.servers}"]
     lines += [f"  {room}: {count}" for room, count in sorted(found.rooms.items())]
     say(
         as_json,

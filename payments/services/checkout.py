@@ -245,12 +245,12 @@ def close_attempts(order: Order, kind: Kind) -> None:
             move_payment(payment, kind)
 
 
-def ask_soon(order_id: str, reference: str | None) -> None:
-    """A browser says to come from paying this attempt: its provider is asked now, once for all."""
-    payment = payments.find(reference) if reference else None
+def ask_soon(order_id: str) -> None:
+    """A browser says to come back from paying: the provider is asked now, however often it says."""
+    last = payments.last_of(order_id)
     end_read()
-    if payment is not None and payment.order_id == order_id:
-        in_transaction(lambda: payments.ask_about(payment.reference, now(), RETURN_PAUSE))
+    if last is not None and last.unsettled:
+        in_transaction(lambda: payments.ask_about(last.reference, now(), RETURN_PAUSE))
 
 
 def claim_paid(order_id: str, reference: str, note: str) -> None:

@@ -25,7 +25,7 @@ def relay_once(queue: Queue) -> int:
         queue.publish(facts)
         # The pages first: marking waits for the disk.
         time.sleep(0)
-        in_transaction(lambda: outbox.mark_published(facts))
+        in_transaction(lambda: outbox.mark_published(facts), repeatable=True)
     return len(facts)
 
 

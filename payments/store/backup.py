@@ -220,5 +220,5 @@ def _figures(connection: Connection) -> dict[str, Any]:
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in db.metadata.sorted_tables
         },
-        "faults": list(ledger.faults()),
+        "faults": sorted(ledger.faults()),
     }

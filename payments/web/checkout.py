@@ -178,9 +178,9 @@ def _refused(order: Order, words: str, field: str | None = None) -> tuple[str, i
 def come_back(order_id: str) -> BaseResponse:
     """Where providers send the browser.
 
-    What they append is the browser's word, and is not believed. It makes one question due.
+    What they append is the browser's word, and is not believed. That it came makes a question due.
     """
-    use.ask_soon(order_id, request.args.get("razorpay_payment_link_reference_id"))
+    use.ask_soon(order_id)
     return redirect(url_for("web.checkout", order_id=order_id, returned=1), 303)
 
 

@@ -326,8 +326,11 @@ def test_another_persons_card_is_not_found_and_nothing_begins(shop: Shop) -> Non
 def test_a_card_is_kept_for_its_own_signed_in_customer_only(shop: Shop) -> None:
     """A clerk who helps at the counter must not end up with the customer's card."""
     order = shop.order(shop.people.owner)
-    browser = Identity("browser", order_ids=frozenset({order.id}))
-    for who in (shop.people.clerk, shop.people.shop, shop.people.stranger, browser):
+    opened = frozenset({order.id})
+    browser = Identity("browser", order_ids=opened)
+    clerk_by_link = Identity("person", user=shop.people.clerk.user, order_ids=opened)
+    others = (shop.people.clerk, shop.people.shop, shop.people.stranger, browser, clerk_by_link)
+    for who in others:
         with pytest.raises(InvalidInput) as refused:
             shop.start(who, order, save_card=True)
         assert (refused.value.code, refused.value.field) == ("card_not_kept", "save_card")

@@ -337,7 +337,8 @@ def test_coming_back_with_nonsense_is_coming_back(people: People, order: Order, 
     for path in (order.id, people.order(PRICE, "INR").id, "nowhere"):
         address = f"/checkout/{path}/return?razorpay_payment_link_reference_id={named}"
         assert people.app.test_client().get(address).status_code == 303
-    assert ask(people, timedelta(0)) == 0
+    assert ask(people, timedelta(0)) == 1, "that somebody came back is the reason, not what it says"
+    assert status(people, order) == "pending"
 
 
 # ---- Money goes back ----
