@@ -29,6 +29,7 @@ from payments.api.docs import OPERATIONS
 from payments.domain.errors import Conflict, InvalidInput, PaychimeError, ProviderRefused
 from payments.domain.money import MAX_AMOUNT, from_major, price
 from payments.domain.order import Order
+from payments.domain.ports import Payer
 from payments.front.refusals import _page
 from payments.front.words import (
     FAILURES,
@@ -37,15 +38,19 @@ from payments.front.words import (
     ROLES,
     VERDICTS,
     failure_words,
+    rail_words,
     refusal_words,
 )
+from payments.providers import campay_wire, payable, razorpay_events
 from payments.providers.momo import REFUSED, RESULTS
+from payments.providers.registry import PROVIDERS
 from payments.services import accounts, checkout, expire, refunds
 from payments.services.access import PERMISSIONS
 from payments.services.demo import GOODS
 from payments.settings import LOCALES, ROOT
-from payments.store import orders
+from payments.store import bank_lines, orders
 from payments.store.db import now
+from tests.feeds import SETTINGS, Transfer, pay2s
 from tests.outside import (
     ON_SQLITE,
     Page,
@@ -58,13 +63,14 @@ from tests.outside import (
     submit,
 )
 from tests.people import PASSWORD, People
-from tests.sandbox.world import World
+from tests.sandbox.world import World, served
+from tests.servers import free_port
 
 OTHERS = tuple(code for code in LOCALES if code != "en")
 CATALOGS = ROOT / "payments" / "translations"
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
-LITERALS = frozenset({"OpenAPI 3.1", "Enter", "j", "k"})
-"""What a template may show in every language alike: a standard's name and keys."""
+LITERALS = frozenset({"OpenAPI 3.1", "WebSocket", "Enter", "j", "k"})
+"""What a template may show in every language alike: names of standards, and keys."""
 
 FOR_PROGRAMS = frozenset(
     {
@@ -73,6 +79,8 @@ FOR_PROGRAMS = frozenset(
         # Commands and the API alone.
         *("invalid_role", "invalid_email", "weak_password", "email_taken", "invalid_name"),
         *("order_exists", "idempotency_key_reused"),
+        # The checkout shows what is under way instead.
+        "payment_under_way",
     }
 )
 
@@ -228,10 +236,29 @@ def test_every_reason_to_keep_a_callback_has_words() -> None:
     assert verdicts == set(VERDICTS)
 
 
-def test_what_momo_says_of_a_payment_has_words() -> None:
-    said = {reason for _, reason in RESULTS.values() if reason} | set(REFUSED.values())
+@pytest.mark.parametrize(
+    "said",
+    [
+        {reason for _, reason in RESULTS.values() if reason} | set(REFUSED.values()),
+        {*campay_wire.REASONS.values(), *campay_wire.ERRORS.values()},
+        set(razorpay_events.REASONS.values()),
+        {code for code, _ in payable.REFUSED_FIELDS.values()},
+    ],
+    ids=["momo", "campay", "razorpay", "payable"],
+)
+def test_what_a_provider_says_of_a_payment_has_words(said: set[str]) -> None:
     ours = {"unknown", "bad_format", "invalid_amount", "duplicate_reference"}
-    assert said - ours <= set(FAILURES)
+    assert said - ours - FOR_PROGRAMS <= set(FAILURES)
+
+
+@ON_SQLITE
+def test_a_rail_whose_name_is_a_word_is_called_by_it_in_every_language(app: Flask) -> None:
+    """The others are names of companies and of their networks."""
+    names = {"MoMo", "CamPay", "VietQR", "Pay2S", "SePay", "Casso", "payOS", "Razorpay", "PAYable"}
+    assert {spec.label for spec in PROVIDERS.values()} <= {*names, "UPI", "UPI ID", "Webhook"}
+    with app.test_request_context("/?lang=fr"):
+        assert rail_words("payable") == "Carte bancaire"
+        assert rail_words("momo") == "MoMo"
 
 
 def test_every_role_has_words() -> None:
@@ -331,6 +358,8 @@ def test_a_word_forgotten_in_a_template_is_found() -> None:
 @pytest.fixture
 def environment(phone: World) -> dict[str, str]:
     return {
+        **SETTINGS,
+        "PORT": str(free_port()),
         "MOMO_API_URL": f"{phone.url}/momo",
         "CONFIRM_LIMIT": "VND:100000",
         "SANDBOX": "1",
@@ -338,9 +367,34 @@ def environment(phone: World) -> dict[str, str]:
     }
 
 
+WAYS = {
+    "bank": (90_000, "VND"),
+    "campay": (4_500, "XAF"),
+    "upi": (649_00, "INR"),
+    "upi-address": (649_00, "INR"),
+    "payable": (2_350_00, "LKR"),
+}
+"""A price for each rail of the sandbox but MoMo, with which all the other states are made."""
+
+
+def by_each_rail(people: People) -> dict[str, Order]:
+    """An order under way by each rail, and in each currency one that still has to choose."""
+    made = {f"choosing by {rail}": people.order(*price) for rail, price in WAYS.items()}
+    rails, payer = people.house.rails, Payer(phone="677123456")
+    with served(people.app, people.house.settings.port):
+        for rail, asked in WAYS.items():
+            order = made[rail] = people.order(*asked)
+            people.in_app(
+                *(checkout.start_payment, rails, people.shop, order.id, rail, payer),
+                return_url="http://localhost/back",
+                locale="en",
+            )
+    return made
+
+
 @pytest.fixture
 def shown(people: People) -> dict[str, Order]:
-    """An order in each state that a page can show."""
+    """An order in each state that a page can show, and money that fits none of them."""
     names = ("pending", "waiting", "failed", "partly", "more", "paid", "over", "cancelled", "held")
     made = {name: people.order(90_000, return_url="https://shop.test/") for name in names}
     begun = {name: begin(people, made[name].id) for name in ("waiting", "failed", "paid", "over")}
@@ -365,7 +419,9 @@ def shown(people: People) -> dict[str, Order]:
         )
         if name != "asked back":
             people.in_app(refunds.settle_by_hand, people.manager, promised.id, "cash desk")
-    return {name: again(people, order) for name, order in made.items()}
+    for number, text in enumerate(("no memo", "Nguyen Thi Dao"), start=1):
+        pay2s(Transfer(text, 90_000, number, f"FT{number}")).to(people.app)
+    return {name: again(people, order) for name, order in (made | by_each_rail(people)).items()}
 
 
 def again(people: People, order: Order) -> Order:
@@ -392,6 +448,14 @@ def of_the_payer(people: People, shown: dict[str, Order], lang: str) -> Iterator
     claimed = people.browser(shown["expired"])
     answer = submit(claimed, f"/checkout/{shown['expired'].id}/claim?claim=1&lang={lang}")
     yield "claim again", page_of(answer, 422)
+    for name, deed, fields in (
+        ("choosing by campay", "pay", {"provider": "campay", "phone": "12"}),
+        ("choosing by payable", "pay", {"provider": "payable", "token_id": "gone"}),
+        ("upi-address", "claim", {"reference": "not a UTR"}),
+    ):
+        payer, action = people.browser(shown[name]), f"/checkout/{shown[name].id}/{deed}"
+        answer = submit(payer, f"{action}?claim=1&lang={lang}", **fields)
+        yield f"refused {deed} {name}", page_of(answer, 422)
 
 
 def of_the_staff(people: People, shown: dict[str, Order], lang: str) -> Iterator[tuple[str, Page]]:
@@ -404,8 +468,14 @@ def of_the_staff(people: People, shown: dict[str, Order], lang: str) -> Iterator
                 yield f"staff {name}{path}", page_of(answer)
         for path in ("", "orders", "new", "parked", "callbacks/1", "?status=paid", "?q=nothing"):
             yield f"staff {path}", page_of(browser.get(f"/staff/{path}"))
+        for path in ("/staff/unmatched", "/websocket-test.html", "/payment-test"):
+            yield f"staff {path}", page_of(browser.get(path))
     pending, paid = shown["pending"].id, shown["paid"].id
+    line = people.in_app(bank_lines.waiting)[0].id
     for path, fields in (
+        (f"unmatched/{line}/assign", {"order_id": pending, "reason": ""}),
+        (f"unmatched/{line}/assign", {"other": "none", "reason": "She named it"}),
+        (f"unmatched/{line}/return", {"evidence": "", "reason": "Sent back"}),
         ("new", {"amount": "a lot", "currency": "VND", "description": ""}),
         ("new", {"amount": "1.5", "currency": "VND", "description": "Tea"}),
         ("new", {"amount": "1", "currency": "ZZZ", "description": "Tea"}),
@@ -427,7 +497,7 @@ def of_the_staff(people: People, shown: dict[str, Order], lang: str) -> Iterator
 
 def of_nobody(people: People, lang: str) -> Iterator[tuple[str, Page]]:
     browser = people.browser()
-    for path in ("/", "/login", "/api/docs"):
+    for path in ("/", "/login", "/api/docs", "/websocket-test.html", "/payment-test"):
         yield path, page_of(browser.get(f"{path}?lang={lang}"))
     yield "405", page_of(browser.put("/login"), 405)
     yield "404", page_of(browser.get("/nothing"), 404)
@@ -447,7 +517,7 @@ def all_pages(people: People, shown: dict[str, Order], lang: str) -> Iterator[tu
 ATTRIBUTES = frozenset({"alt", "title", "placeholder", "aria-label"})
 STATES = (
     *("data-copied", "data-left", "data-over", "data-new", "data-changed", "data-title"),
-    *("data-polling", "data-offline"),
+    *("data-polling", "data-offline", "data-words"),
 )
 
 
@@ -484,15 +554,24 @@ def english(language: str) -> tuple[list[str], set[str]]:
     return pieces, whole
 
 
+def says_its_language(name: str, page: Page, language: str) -> bool:
+    """A fragment is put into a page that does."""
+    if "fragment" in name or name == "staff orders":
+        return not page.all("html")
+    (html,) = page.all("html")
+    return html["lang"] == language
+
+
 @ON_SQLITE
 @in_every_language
-def test_no_page_speaks_english_to_whoever_reads_another_language(
+def test_every_page_speaks_its_readers_language_says_so_and_speaks_no_english(
     people: People, shown: dict[str, Order], language: str
 ) -> None:
     pieces, whole = english(language)
     count = 0
     for name, page in all_pages(people, shown, language):
         count += 1
+        assert says_its_language(name, page, language), name
         said = spoken(page)
         assert [piece for piece in pieces if piece in said] == [], name
         alone = {one.text.strip() for one in page.elements}
@@ -502,21 +581,11 @@ def test_no_page_speaks_english_to_whoever_reads_another_language(
 
 
 @ON_SQLITE
-@pytest.mark.parametrize("language", LOCALES)
-def test_every_page_says_which_language_it_speaks(
-    people: People, shown: dict[str, Order], language: str
-) -> None:
-    for name, page in all_pages(people, shown, language):
-        if "fragment" not in name and name not in {"staff orders"}:
-            (html,) = page.all("html")
-            assert html["lang"] == language, name
-
-
-@ON_SQLITE
 def test_pieces_that_are_left_in_english_are_found(people: People, shown: dict[str, Order]) -> None:
     """The premise: read in English, every page has some of them."""
     pieces, whole = english("vi")
     for name, page in all_pages(people, shown, "en"):
+        assert says_its_language(name, page, "en"), name
         alone = {one.text.strip() for one in page.elements}
         assert any(piece in spoken(page) for piece in pieces) or alone & whole, name
 

@@ -178,5 +178,7 @@ def _packed(fact: Fact) -> str:
 
 
 def _unpacked(text: str) -> Fact:
-    fields = json.loads(text)
-    return Fact(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+    """While processes are replaced by newer ones, theirs may say more than is known here."""
+    said = json.loads(text)
+    known = {name: said[name] for name in Fact.__dataclass_fields__ if name in said}
+    return Fact(**{**known, "at": datetime.fromisoformat(said["at"])})

@@ -52,6 +52,6 @@ def look(rails: Rails, holder: CardHolder, at: datetime) -> tuple[Card, ...]:
     return listed
 
 
-def forget(holder: CardHolder) -> None:
-    """The list has changed."""
-    _shelf.pop(holder.reference, None)
+def forget(holder_reference: str) -> None:
+    """The list has changed, or is about to."""
+    _shelf.pop(holder_reference, None)

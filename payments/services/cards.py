@@ -121,7 +121,7 @@ def remove(rails: Rails, who: Identity, token_id: str) -> Card:
         audit.record(who.actor, "card.removed", None, provider=holder.provider, of=person.id)
 
     in_transaction(change)
-    card_shelf.forget(holder)
+    card_shelf.forget(holder.reference)
     return card
 
 
@@ -130,6 +130,7 @@ def kept(payment: Payment, said: KeptCard) -> None:
     if (payment.handle or {}).get(KEPT_FOR) != said.holder:
         # A payment by a kept card names its holder too.
         return
+    card_shelf.forget(said.holder)
     if not cards.keep(payment.provider, said.holder, said.handle, now()):
         log.warning("card kept for nobody", provider=payment.provider)
 
@@ -170,7 +171,7 @@ def _tell(one: cards.Expected, listed: Sequence[Card]) -> int:
     if fresh:
         cards.set_told(holder, [*before, *(card.token_id for card in fresh)])
         cards.stop_asking(holder, one.kept_at)
-        card_shelf.forget(holder)
+        card_shelf.forget(holder.reference)
     return len(fresh)
 
 

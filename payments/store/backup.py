@@ -24,7 +24,7 @@ from typing import Any
 from alembic.migration import MigrationContext
 from psycopg2.extensions import make_dsn
 from sqlalchemy import URL, Connection, func, select, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from payments.store import digest, ledger
 from payments.store import scratch as scratches
@@ -33,6 +33,7 @@ from payments.store.elsewhere import NotEmpty, other_database, snapshot
 
 FORMAT = 1
 PIECE_BYTES = 1 << 20
+INSUFFICIENT_PRIVILEGE = "42501"
 
 
 class BadBackup(Exception):
@@ -138,6 +139,11 @@ def _restored(backup: Path, slip: Slip, scratch: str | None) -> Iterator[None]:
     except (NotEmpty, ArgumentError) as error:
         raise BadBackup(f"--scratch: {error}") from error
     except SQLAlchemyError as error:
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        if getattr(cause, "pgcode", None) == INSUFFICIENT_PRIVILEGE:
+            raise BadBackup(
+                "No right to make a database: name an empty one (--scratch)."
+            ) from error
         # Not its words: they may hold an address.
         raise BadBackup(f"The restore failed ({type(error).__name__}).") from error
 
