@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -12,11 +16,14 @@ from sqlalchemy import text
 
 from payments.services import accounts, demo
 from payments.services.reconcile import reconcile_everything
+from payments.settings import Settings
 from payments.store import people as people_store
 from payments.store.db import db, in_transaction
+from tests.conftest import ENVIRONMENT
 from tests.outside import ON_SQLITE, ORDER, Caller, attempt_of, begin, count, done, problem, seen
 from tests.people import PASSWORD, People
 from tests.sandbox.world import World
+from tests.servers import REPOSITORY
 
 
 @pytest.fixture
@@ -219,6 +226,49 @@ def test_every_unsettled_attempt_is_asked_about(app: Flask, people: People, phon
     assert statuses == ["paid", "paid", "pending"]
     assert run(app, "reconcile").stdout.strip().endswith("Asked about 1 attempts.")
     assert people.in_app(reconcile_everything, people.house.rails, lambda _d, _a: None) == 1
+
+
+def on_a_terminal(settings: Settings, more: dict[str, str], *arguments: str) -> str:
+    """What the command shows to somebody who sits before it."""
+    ours, theirs = pty.openpty()
+    own = {"DATABASE_URL": settings.database_url, "INSTANCE_PATH": str(settings.instance)}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "app", *arguments],
+            cwd=REPOSITORY,
+            env={**kept, **ENVIRONMENT, **own, **more, "TERM": "xterm"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            timeout=60,
+            check=False,
+        )
+        shown = os.read(ours, 100_000).decode()
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert done.returncode == 0, shown
+    return shown
+
+
+@ON_SQLITE
+def test_on_a_terminal_one_sees_how_far_it_is(
+    app: Flask, people: People, settings: Settings, environment: dict[str, str]
+) -> None:
+    """A bar on the terminal; nothing of it in a pipe or beside the JSON line."""
+    for _ in range(3):
+        begin(people, people.order().id)
+    shown = on_a_terminal(settings, environment, "reconcile")
+    assert "Asking" in shown
+    assert " 33%" in shown
+    assert "100%" in shown
+    assert shown.strip().endswith("Asked about 3 attempts.")
+    as_json = on_a_terminal(settings, environment, "reconcile", "--json")
+    assert "Asking" not in as_json
+    assert json.loads(as_json.strip().splitlines()[-1]) == {"asked": 3}
+    piped = run(app, "reconcile")
+    assert (piped.stdout, "Asking" in piped.output) == ("Asked about 3 attempts.\n", False)
 
 
 @ON_SQLITE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from openapi_pydantic import OpenAPI
 
 from payments import __version__
 from payments.api import docs
+from payments.store import cards
+from payments.store.db import in_transaction, now
 from tests.outside import ON_SQLITE, Caller, Json, page_of
 from tests.people import PASSWORD, People
+from tests.sandbox.payable_world import ENVIRONMENT as PAYABLE
+from tests.sandbox.payable_world import MERCHANT_ID, PayableWorld, payable_world
 from tests.sandbox.world import World
 
 pytestmark = ON_SQLITE
@@ -21,8 +26,29 @@ NOT_OURS_TO_CALL = {"/api/v1/payment/momo/callback"}
 
 
 @pytest.fixture
-def environment(phone: World) -> dict[str, str]:
-    return {"MOMO_API_URL": f"{phone.url}/momo", "CONFIRM_LIMIT": "VND:50000"}
+def ipg() -> Iterator[PayableWorld]:
+    with payable_world() as one:
+        yield one
+
+
+@pytest.fixture
+def environment(phone: World, ipg: PayableWorld) -> dict[str, str]:
+    cards = {**PAYABLE, "PAYABLE_API_URL": f"{ipg.url}/payable"}
+    return {"MOMO_API_URL": f"{phone.url}/momo", "CONFIRM_LIMIT": "VND:50000", **cards}
+
+
+def kept_card(people: People, ipg: PayableWorld) -> str:
+    """The token of a card that the provider keeps for the owner."""
+    owner, reference = people.owner.user, "HOLDER"
+    assert owner is not None
+    handle = {"merchant_id": MERCHANT_ID, "customer_id": ipg.kept(customer=reference)}
+
+    def known() -> None:
+        cards.add("payable", owner.id, reference)
+        cards.keep("payable", reference, handle, now())
+
+    people.in_app(in_transaction, known)
+    return str(ipg.cards(handle["customer_id"])[0]["tokenId"])
 
 
 @pytest.fixture
@@ -86,7 +112,7 @@ def test_the_questions_of_the_lists_are_told(document: Json) -> None:
     }
     assert asked("/api/v1/orders/{order_id}/events", "query") == {"after"}
     for one in docs.OPERATIONS:
-        keyed = one.method == "post" and one.path != "/api/v1/auth/token"
+        keyed = one.method != "get" and one.path != "/api/v1/auth/token"
         told = asked(one.path, "header", one.method)
         assert told == ({"Idempotency-Key"} if keyed else set()), one.path
 
@@ -151,20 +177,26 @@ class Held:
         raise AssertionError(f"{at}: none of {len(schemas)}: {failures}")
 
 
-def test_what_is_told_is_what_is_answered(app: Flask, people: People, document: Json) -> None:
+def test_what_is_told_is_what_is_answered(
+    app: Flask, people: People, document: Json, ipg: PayableWorld
+) -> None:
     held, visited = Held(document), set()
     people.person("owner")
     callers = {
         "key": Caller(app, people.key()),
         "clerk": Caller(app, people.token(people.clerk)),
         "manager": Caller(app, people.token(people.manager)),
+        "owner": Caller(app, people.token(people.owner)),
         "nobody": Caller(app),
     }
 
     def call(who: str, method: str, path: str, body: Json | None = None, **named: str) -> Json:
         real = path.format(**named)
         caller = callers[who]
-        answer = caller.get(real) if method == "get" else caller.post(real, body)
+        if method == "delete":
+            answer = caller.delete(real)
+        else:
+            answer = caller.get(real) if method == "get" else caller.post(real, body)
         responses = document["paths"][f"/api/v1{path.split('?')[0]}"][method]["responses"]
         status = str(answer.status_code) if str(answer.status_code) in responses else "default"
         ((kind, content),) = responses[status]["content"].items()
@@ -204,6 +236,11 @@ def test_what_is_told_is_what_is_answered(app: Flask, people: People, document: 
     for _ in range(2):
         call("key", "post", "/orders/{order_id}/cancel", {}, order_id=third)
     call("nobody", "get", "/orders")
+    token = kept_card(people, ipg)
+    call("owner", "get", "/cards")
+    call("key", "get", "/cards")
+    for _ in range(2):
+        call("owner", "delete", "/cards/{token_id}", token_id=token)
     told = {
         (one.method, one.path.removeprefix("/api/v1"), str(status))
         for one in docs.OPERATIONS

@@ -36,15 +36,15 @@ def left(people: People) -> list[tuple[str, int]]:
 def old(people: People) -> str:
     """An order of last year, with three facts."""
     order = people.order()
-    seen(people, order.id, 20_000, "a")
-    seen(people, order.id, 30_000, "b")
+    seen(people, order.id, 20_000, "slip a")
+    seen(people, order.id, 30_000, "slip b")
     told(people, LONG_AGO)
     return order.id
 
 
 def test_old_facts_are_forgotten_but_for_the_newest_of_each_topic(people: People, old: str) -> None:
     fresh = people.order().id
-    seen(people, fresh, 20_000, "c")
+    seen(people, fresh, 20_000, "slip c")
     people.in_app(Cleaner().once)
     assert left(people) == [(f"order:{old}", 3), (f"order:{fresh}", 1), (f"order:{fresh}", 2)]
 

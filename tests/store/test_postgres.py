@@ -235,7 +235,7 @@ def test_backends_killed_under_a_running_server_lose_and_double_nothing(
     killed: list[int] = []
 
     def kill() -> None:
-        while not over.wait(0.05):
+        while not over.wait(0.4):
             killed.append(
                 len(
                     ask(
@@ -300,10 +300,8 @@ def test_a_server_whose_queries_would_stop_every_page_does_not_start(database_ur
         with pytest.raises(ServerFailed, match=r"ended with 1:[\s\S]*psycopg2 is not green"):
             server.start("-W", "ignore", "-c", NOT_GREEN)
         # The same is nothing to threads, which may wait.
-        threads = AppServer(
-            {"DATABASE_URL": database_url, "ASYNC_MODE": "threading"}, migrate=False
-        )
-        with threads:
+        settings = {"DATABASE_URL": database_url, "ASYNC_MODE": "threading"}
+        with AppServer(settings, migrate=False) as threads:
             assert status(threads, "GET", "/readyz") == 200
     finally:
         server.close()

@@ -63,7 +63,7 @@ def keep(people: People, ipg: PayableWorld, browser: FlaskClient) -> str:
     assert people.owner.user is not None
     holder = people.in_app(find_holder, "payable", people.owner.user.id)
     assert holder is not None
-    card_shelf.forget(holder)
+    card_shelf.forget(holder.reference)
     card = checkout(browser, order_of(people, people.owner)).all("button", name="token_id")
     return card[0]["value"]
 
@@ -140,7 +140,7 @@ def test_a_payable_that_is_away_costs_the_page_its_list_and_nothing_else(
     assert people.owner.user is not None
     holder = people.in_app(find_holder, "payable", people.owner.user.id)
     assert holder is not None
-    card_shelf.forget(holder)
+    card_shelf.forget(holder.reference)
     payable = people.house.settings.rails.payable
     object.__setattr__(payable, "api_url", "http://127.0.0.1:9")
     order = order_of(people, people.owner)
