@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from benchmarks.due import AMOUNT, Due
 from benchmarks.worker import RunFailed
-from payments.store.db import database_url as driver_url
+from payments.store.engine import database_url as driver_url
 
 DRAIN_SECONDS = 10.0
 

@@ -47,6 +47,7 @@ def begin_one(house: House) -> tuple[Order, Payment]:
         transaction_id=None,
         confirmed_by=None,
         action={"type": "qr", "qr": "00020101021238570010A000000727"},
+        handle=None,
         failure_code=None,
         asked=0,
         created_at=now(),

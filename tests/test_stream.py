@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -127,6 +128,19 @@ def test_a_fact_comes_as_it_went(server: RedisServer, outbox: Told) -> None:
     other.carry()
     (fact,) = outbox.commit()
     queue.publish([fact])
+    other.carry()
+    assert other.read(0) == [fact]
+
+
+def test_a_newer_process_may_say_more_of_a_fact_than_is_known_here(
+    server: RedisServer, outbox: Told
+) -> None:
+    other = StreamQueue(server.url, outbox)
+    other.carry()
+    (fact,) = outbox.commit()
+    said = {**json.loads(streams._packed(fact)), "lately": "added"}
+    with redis.Redis.from_url(server.url) as newer:
+        newer.xadd(streams.STREAM, {"from": "newer", "fact": json.dumps(said)})
     other.carry()
     assert other.read(0) == [fact]
 

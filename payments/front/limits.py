@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, make_response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from payments.domain.errors import InvalidInput, NotFound, PaychimeError, UnsupportedMediaType
 from payments.domain.strict_json import parse_object
@@ -71,10 +72,19 @@ def refuse_unreadable() -> None:
         raise NotFound
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body as it is, not compressed.")
+    if for_programs() and request.content_length is None:
+        _refuse_overlong()
     # What programs send is read later, as bytes: a provider signed those.
     typed = request.args if for_programs() else request.values
     if any("\x00" in text for texts in typed.listvalues() for text in texts):
         raise InvalidInput("There is a NUL in it.", code="malformed")
+
+
+def _refuse_overlong() -> None:
+    """A body that comes in chunks is read up to the limit and no further: is there more of it?"""
+    limit, body = request.max_content_length, request.get_data()
+    if limit is not None and len(body) >= limit and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
 
 
 def guard_api() -> Response | None:

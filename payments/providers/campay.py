@@ -79,7 +79,7 @@ class Campay:
         return [wire.doorbell(wire.fields_of(headers, body), body)]
 
     def fetch(self, payment: Payment) -> Fetched:
-        """Where the answer to the prompt was lost, CamPay's history or doorbell tells its reference."""
+        """Where the answer to the prompt was lost, the history or the doorbell names it."""
         begun = payment.created_at.astimezone(UTC).date()
         known = payment.transaction_id or self._looked_up(payment.reference, begun)
         # What only a doorbell named is anybody's, unless CamPay itself says that it is this one.

@@ -26,7 +26,7 @@ from payments.store import audit, digest, ledger, outbox, records, tables
 from payments.store.db import db, in_transaction
 from payments.store.elsewhere import other_database, snapshot
 from tests.conftest import ENVIRONMENT
-from tests.outside import ON_SQLITE, count
+from tests.outside import ON_SQLITE, at_once, count
 from tests.people import People
 from tests.servers import REPOSITORY, PostgresServer
 from tests.services import life
@@ -151,6 +151,26 @@ def test_whatever_happened_is_made_again(
     chance, shop = random.Random(seed), Life(people)
     for _ in range(60):
         shop.anything(chance)
+    assert people.in_app(lambda: list(ledger.faults())) == []
+    rebuilt(app, f"sqlite:///{tmp_path / 'rebuilt.db'}")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("seed", range(int(os.environ.get("REBUILD_SEEDS", "2"))))
+def test_what_happened_at_once_is_made_again_one_after_the_other(
+    app: Flask, people: People, tmp_path: Path, seed: int
+) -> None:
+    """Four people deal with the same few orders: the audit alone knows who came first."""
+    few = [people.order() for _ in range(3)]
+    lives = [Life(people) for _ in range(4)]
+
+    def live(number: int) -> None:
+        chance, shop = random.Random(seed * 10 + number), lives[number]
+        shop.orders = list(few)
+        for _ in range(25):
+            shop.anything(chance)
+
+    at_once(len(lives), live)
     assert people.in_app(lambda: list(ledger.faults())) == []
     rebuilt(app, f"sqlite:///{tmp_path / 'rebuilt.db'}")
 
