@@ -132,6 +132,11 @@ class ThreadingServer:
 
     def stop_accepting(self) -> None:
         self._server.shutdown()
+        # Werkzeug has closed its own copy. Whoever stands before ours is let in before it closes.
+        self._listener.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self._server.process_request(*self._listener.accept())
         self._listener.close()
 
 
@@ -155,10 +160,10 @@ class _Door:
     """
 
     def __init__(self, listener: Any) -> None:
-        from greenlet import GreenletExit
+        from eventlet.support import greenlets
 
         self._listener = listener
-        self._told: type[BaseException] = GreenletExit
+        self._told: type[BaseException] = greenlets.GreenletExit
         self._shutting = False
 
     def accept(self) -> Any:
@@ -173,7 +178,7 @@ class _Door:
         except BlockingIOError:
             self._listener.close()
             # One of those after which eventlet's server ends in good order.
-            raise OSError(errno.ENOTCONN, "The door is shut.") from None
+            raise OSError(errno.ESHUTDOWN, "The door is shut.") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._listener, name)
@@ -296,6 +301,28 @@ class _Faults:
 
     def debug(self, message: str, *args: Any) -> None:
         """Every connection: never."""
+
+
+class _Log:
+    """Standard error that loses a line rather than the process.
+
+    The disk may be full or the collector gone, and eventlet's loop ends where it cannot complain.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def _bound_sockets() -> None:
@@ -433,6 +460,7 @@ def several(count: int) -> None:
 
 
 def one() -> None:
+    sys.stderr = _Log(sys.stderr)
     mode = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
     if mode == "eventlet":
         go_green()
