@@ -25,7 +25,7 @@ test: dev ## Install what the tests need, then check and test everything
 
 faults: dev ## Try every fault, the long ones too, and write docs/faults.md
 	@.ci/install-tools
-	@FAULTS_TABLE=docs/faults.md $(BIN)/python -m pytest tests/faults -m "long or not long"
+	@FAULTS_TABLE=docs/faults.md $(BIN)/python -m pytest tests/faults tests/test_two_instances.py tests/test_sizing.py -m "long or not long"
 
 check: dev ## Formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .

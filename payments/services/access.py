@@ -109,9 +109,13 @@ def may_see(identity: Identity, order: Order) -> bool:
 
 
 def may_see_order(identity: Identity, order_id: str) -> bool:
-    """False for "not yours" and for "no such" alike."""
-    order = orders.find(order_id)
-    return order is not None and may_see(identity, order)
+    """False for "not yours" and for "no such" alike, after the same work: nor does the time tell.
+
+    The same rule as `may_see`, asked of the database.
+    """
+    if may_see_all_orders(identity) or order_id in identity.order_ids:
+        return orders.exists(order_id)
+    return orders.exists(order_id, customer_id=identity.user.id if identity.user else "")
 
 
 def order_seen_by(identity: Identity, order_id: str) -> Order:

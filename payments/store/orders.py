@@ -40,6 +40,14 @@ def find(order_id: str) -> Order | None:
     return order_of(row) if row else None
 
 
+def exists(order_id: str, *, customer_id: str | None = None) -> bool:
+    """Whether there is such an order, of this customer where one is named."""
+    query = select(orders.c.id).where(orders.c.id == order_id)
+    if customer_id is not None:
+        query = query.where(orders.c.customer_id == customer_id)
+    return db.session.execute(query).one_or_none() is not None
+
+
 def lock(order_id: str) -> Order | None:
     """The order, held until the commit.
 
