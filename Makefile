@@ -8,7 +8,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no
 TRANSLATIONS := payments/translations
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults check format bench messages lock dev
+.PHONY: help install run test long check format bench messages lock dev
 .NOTPARALLEL:
 
 help:
@@ -21,11 +21,11 @@ run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
 test: dev ## Install what the tests need, then check and test everything
 	@.ci/install-tools
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
-faults: dev ## Try every fault, the long ones too, and write docs/faults.md
+long: dev ## The tests that take minutes: two instances, sizing, the benchmark
 	@.ci/install-tools
-	@FAULTS_TABLE=docs/faults.md $(BIN)/python -m pytest tests/faults tests/test_two_instances.py tests/test_sizing.py -m "long or not long"
+	@$(BIN)/python -m pytest -m long
 
 check: dev ## Formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .

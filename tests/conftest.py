@@ -12,11 +12,13 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from playwright.sync_api import Browser
 
 from payments.bootstrap import create_app
 from payments.services import accounts
 from payments.settings import Settings, load
 from payments.store.db import db
+from tests.e2e.browser import chromium
 from tests.people import People
 from tests.sandbox.world import World, opened
 from tests.servers import PostgresServer, postgres_server
@@ -39,6 +41,13 @@ ENVIRONMENT = {
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for a whole run: Playwright cannot have two of them in one process."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from benchmarks.plan import TINY
 from benchmarks.run import Field, check, field, run
 from benchmarks.worker import RunFailed, work
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 
 SERVERS = ["Paychime on SQLite", "Paychime on PostgreSQL", "peer on SQLite"]
 

@@ -11,7 +11,6 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from payments.providers.vietqr import Transfer, payload
 from sandbox import BankKeys, create_sandbox
 
-from ..e2e.browser import chromium
 from .bank_world import CODE, MEMO, BankWorld, Shop, bank_opened
 from .world import served
 
@@ -128,12 +127,6 @@ def test_what_others_wrote_is_shown_as_text(bank: BankWorld) -> None:
         page = bank.get(path, headers={"Accept": "text/html"}).text
         assert SCRIPT not in page
         assert "&lt;script&gt;" in page
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture

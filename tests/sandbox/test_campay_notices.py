@@ -11,7 +11,6 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
-from ..e2e.browser import chromium
 from .campay import WEBHOOK_KEY, CampayWorld, Heard, opened_campay
 
 SCRIPT = "<script>alert(1)</script>"
@@ -189,12 +188,6 @@ def test_what_others_wrote_is_shown_as_text(world: CampayWorld) -> None:
         assert SCRIPT not in answer.text
         assert "&lt;script&gt;" in answer.text
         assert "script-src 'none'" in answer.headers["Content-Security-Policy"]
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -10,7 +10,6 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from sandbox import create_sandbox
 
-from ..e2e.browser import chromium
 from .world import KEYS, Json, Merchant, World, result_signature, served
 
 SCRIPT = "<script>alert(1)</script>"
@@ -119,12 +118,6 @@ def test_no_page_may_run_a_script_or_be_framed_by_strangers(world: World, path: 
     assert "frame-ancestors 'self'" in policy
     assert "unsafe" not in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 import requests
 from playwright.sync_api import Browser
 
-from ..e2e.browser import chromium
 from .payable_world import PayableWorld, payable_world, webhook_value
 from .world import Json
 
@@ -182,12 +181,6 @@ def test_the_next_charge_of_a_kept_card_is_told_as_planned_and_the_one_after_it_
         ipg.settled(invoice)
         assert ipg.merchant.heard[-1]["payableAmount"] == amount
     assert ipg.post("/cards/none/next", {}).status_code == 404
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as one:
-        yield one
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
