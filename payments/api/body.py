@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from payments.store.db import Unknown, in_transaction
 M = TypeVar("M", bound=BaseModel)
 View = Callable[..., Any]
 
+MAX_LIMIT = 100
+
 
 def read(model: type[M]) -> M:
     """The body as `model`. Raises InvalidInput naming the field; 415 where it is not JSON."""
@@ -40,6 +43,22 @@ def read(model: type[M]) -> M:
         raise InvalidInput(first["msg"], code=_code(field), field=field) from error
     except (ValueError, UnicodeError) as error:
         raise InvalidInput("The body is not a sane JSON object.", code="malformed") from error
+
+
+def version_asked() -> int | None:
+    """`?after=`: the version that a page shows. Raises InvalidInput."""
+    after = request.args.get("after")
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise InvalidInput("after is a version.", code="invalid_after", field="after")
+    return None if after is None else int(after)
+
+
+def limit_asked() -> int:
+    """`?limit=` of a list. Raises InvalidInput."""
+    text = request.args.get("limit", "50")
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 0 < int(text) <= MAX_LIMIT:
+        raise InvalidInput(f"limit is from 1 to {MAX_LIMIT}.", code="invalid_limit", field="limit")
+    return int(text)
 
 
 def _code(field: str) -> str:

@@ -61,6 +61,22 @@ OPERATIONS = (
         s.PaymentIn,
         {201: s.PaymentOut},
     ),
+    Operation("get", "/api/v1/wallet", "The person's balances", None, {200: s.WalletOut}),
+    Operation(
+        "get",
+        "/api/v1/wallet/events",
+        "What a wallet's page missed since a version",
+        None,
+        {200: s.WalletEvents},
+        asks=("after",),
+    ),
+    Operation(
+        "post",
+        "/api/v1/payment/deposit",
+        "Top up the person's wallet",
+        s.DepositIn,
+        {201: s.DepositOut},
+    ),
     Operation("get", "/api/v1/cards", "The person's saved cards", None, {200: s.CardList}),
     Operation("delete", "/api/v1/cards/{token_id}", "Remove a saved card", None, {200: s.CardOut}),
     Operation(

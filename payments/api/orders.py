@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask import request
 
 from payments.api import schemas
 from payments.api.blueprint import api
-from payments.api.body import idempotent, read
+from payments.api.body import idempotent, limit_asked, read, version_asked
 from payments.domain.errors import InvalidInput, NotFound
 from payments.domain.money import price
 from payments.domain.order import Order
@@ -25,7 +24,6 @@ from payments.store import orders
 from payments.store.refunds import Refund
 
 MAX_METADATA_BYTES = 8_000
-MAX_LIMIT = 100
 
 
 def body_of(order: Order) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def list_orders() -> dict[str, Any]:
     status = request.args.get("status")
     if status and status not in {one.value for one in OrderStatus}:
         raise InvalidInput("There is no such status.", code="invalid_status", field="status")
-    limit = _limit(request.args.get("limit", "50"))
+    limit = limit_asked()
     found = orders.page(
         status=status,
         customer_id=request.args.get("customer_id"),
@@ -92,12 +90,6 @@ def list_orders() -> dict[str, Any]:
     }
 
 
-def _limit(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,6}", text) or not 0 < int(text) <= MAX_LIMIT:
-        raise InvalidInput(f"limit is from 1 to {MAX_LIMIT}.", code="invalid_limit", field="limit")
-    return int(text)
-
-
 @api.get("/orders/<order_id>")
 def get_order(order_id: str) -> dict[str, Any]:
     return body_of(order_seen_by(somebody(), order_id))
@@ -105,11 +97,9 @@ def get_order(order_id: str) -> dict[str, Any]:
 
 @api.get("/orders/<order_id>/events")
 def get_events(order_id: str) -> dict[str, Any]:
-    after = request.args.get("after")
-    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise InvalidInput("after is a version.", code="invalid_after", field="after")
+    after = version_asked()
     order = order_seen_by(somebody(), order_id)
-    missed = order_events(order.id, None if after is None else int(after))
+    missed = order_events(order.id, after)
     if missed is None:
         raise NotFound
     return {**missed, "snapshot": {**missed["snapshot"], **links(order.id)}}
@@ -149,7 +139,10 @@ def cancel_order(order_id: str) -> dict[str, Any]:
 def refund_order(order_id: str) -> tuple[dict[str, Any], int]:
     demand(identity(), "order.refund")
     asked = read(schemas.RefundIn)
-    made = refunds.refund(house().rails, identity(), order_id, asked.amount, asked.reason)
+    made = refunds.refund(
+        *(house().rails, identity(), order_id, asked.amount, asked.reason),
+        to_wallet=asked.to == "wallet",
+    )
     return {"data": [_refund_body(one) for one in made]}, 201
 
 

@@ -31,5 +31,6 @@ def start_payment(order_id: str) -> tuple[dict[str, Any], int]:
         ),
         asked.return_url or return_url(order.id),
         locale(),
+        amount=asked.amount,
     )
     return payment_view(payment), 201

@@ -95,7 +95,9 @@ class OrderOut(BaseModel):
     amount_paid: int
     amount_due: int
     amount_refunded: int
-    excess: int
+    excess: int = Field(description="held because nobody has a wallet for it")
+    credited: int = Field(description="gone to the customer's wallet")
+    purpose: Literal["sale", "deposit"]
     currency: str
     description: str
     late: bool
@@ -137,6 +139,44 @@ class PaymentIn(Strict):
     token_id: Annotated[StrictStr, Field(min_length=1, max_length=128)] | None = Field(
         None, description="pay with this kept card of one's own"
     )
+    amount: StrictInt | None = Field(
+        None, description="with provider `wallet`: this part of what is due, in minor units"
+    )
+
+
+class DepositIn(Strict):
+    amount: StrictInt = Field(description="whole minor units of the currency")
+    provider: StrictStr = Field(max_length=32)
+    currency: StrictStr | None = Field(
+        None, description="ISO 4217; may be left out where the provider takes one alone"
+    )
+    phone: Annotated[StrictStr, Field(max_length=32)] | None = None
+
+
+class DepositOut(BaseModel):
+    transactionId: str = Field(description="the attempt's reference and the deposit's order id")  # noqa: N815
+    paymentUrl: str = Field(  # noqa: N815
+        description="where to pay: the provider's page, or the deposit's own with its code"
+    )
+    qrCode: str | None = Field(None, description="the text of the code, not a picture")  # noqa: N815
+    ussdCode: str | None = None  # noqa: N815
+    status: Literal["pending", "completed", "failed", "cancelled"]
+
+
+class Balance(BaseModel):
+    currency: str
+    amount: int
+
+
+class WalletOut(BaseModel):
+    balances: list[Balance]
+    version: int
+
+
+class WalletEvents(BaseModel):
+    version: int
+    snapshot: WalletOut
+    events: list[EventOut]
 
 
 class CardOut(BaseModel):
@@ -195,6 +235,9 @@ class CancelIn(Strict):
 class RefundIn(Strict):
     amount: StrictInt | None = None
     reason: StrictStr = Field(max_length=500)
+    to: Literal["source", "wallet"] = Field(
+        "source", description="`wallet`: into the customer's balance here, at once"
+    )
 
 
 class RefundOut(BaseModel):

@@ -6,7 +6,7 @@ Amounts are in minor units in all of them, times in each one's own form.
 
 from payments.dialects.booking import BOOKING
 from payments.dialects.order import ORDER
-from payments.dialects.record import ALL_ORDERS, Dialect, Payload, Subject, Told
+from payments.dialects.record import ALL_ORDERS, OWN_WALLET, Dialect, Payload, Subject, Told
 from payments.dialects.salon import SALON
 from payments.dialects.tracking import TRACKING
 from payments.dialects.v1 import V1
@@ -17,6 +17,7 @@ __all__ = [
     "BOOKING",
     "DIALECTS",
     "ORDER",
+    "OWN_WALLET",
     "SALON",
     "TRACKING",
     "V1",

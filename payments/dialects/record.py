@@ -13,6 +13,8 @@ Payload = dict[str, Any]
 
 ALL_ORDERS = "orders"
 """The topic and the room of whoever may watch every order; its version is the outbox's id."""
+OWN_WALLET = "wallet"
+"""The topic by which everybody names their own."""
 
 
 class Subject(Enum):

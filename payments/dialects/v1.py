@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from payments.dialects.reading import about_order, order_id, order_version
-from payments.dialects.record import ALL_ORDERS, Dialect, Payload, Subject, Told
-from payments.domain.facts import Fact, order_topic
+from payments.dialects.record import ALL_ORDERS, OWN_WALLET, Dialect, Payload, Subject, Told
+from payments.domain.facts import Fact, order_topic, person_of
 
 
 def _update(topic: str, version: int, fact: Fact, sent_at: str) -> Payload:
@@ -15,6 +15,11 @@ def _update(topic: str, version: int, fact: Fact, sent_at: str) -> Payload:
         "snapshot": fact.snapshot,
         "sent_at": sent_at,
     }
+
+
+def _topic(fact: Fact) -> str:
+    """As its page named it: a person's wallet has no id for them."""
+    return fact.topic if person_of(fact.topic) is None else OWN_WALLET
 
 
 _AGAIN = Told(
@@ -43,7 +48,7 @@ V1 = Dialect(
         Told(
             "update",
             room=lambda fact: fact.topic,
-            payload=lambda fact, sent_at: _update(fact.topic, fact.version, fact, sent_at),
+            payload=lambda fact, sent_at: _update(_topic(fact), fact.version, fact, sent_at),
         ),
         Told(
             "update",

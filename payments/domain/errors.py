@@ -40,6 +40,20 @@ class InvalidAmount(InvalidInput):
     code = "invalid_amount"
 
 
+class InsufficientFunds(InvalidAmount):
+    """A wallet holds less than is asked of it. Nothing of it has moved."""
+
+    code = "insufficient_funds"
+
+    def __init__(self, balance: int, currency: str) -> None:
+        super().__init__(
+            f"The balance is {balance} {currency}.",
+            field="amount",
+            balance=balance,
+            currency=currency,
+        )
+
+
 class UnknownCurrency(InvalidInput):
     code = "unknown_currency"
 

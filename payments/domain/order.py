@@ -9,12 +9,15 @@ from typing import Any
 from payments.domain.money import Money
 from payments.domain.states import OPEN, UNSETTLED, Kind, OrderStatus, PaymentStatus
 
+SALE, DEPOSIT = "sale", "deposit"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """Amounts in minor units of `currency`.
 
-    `amount_excess` is the part of `amount_paid` held in suspense.
+    Of `amount_paid`, `amount_excess` is held in suspense and `amount_credited` has gone to the
+    customer's wallet. `purpose`: a `sale` earns, a `deposit` is its customer's own money.
     """
 
     id: str
@@ -25,6 +28,8 @@ class Order:
     amount_paid: int
     amount_excess: int
     amount_refunded: int
+    amount_credited: int
+    purpose: str
     description: str
     late: bool
     customer_id: str | None
@@ -48,6 +53,10 @@ class Order:
         return max(0, self.amount_excess - self.amount_refunded)
 
     @property
+    def deposit(self) -> bool:
+        return self.purpose == DEPOSIT
+
+    @property
     def open(self) -> bool:
         return self.status in OPEN
 
@@ -62,7 +71,7 @@ class Order:
 
     def kind_of_refund(self, refunded: int) -> Kind:
         """What giving `refunded` more minor units back is to this order."""
-        kept = self.amount_paid - self.amount_refunded - refunded
+        kept = self.amount_paid - self.amount_credited - self.amount_refunded - refunded
         if kept <= 0:
             return Kind.ALL_REFUNDED
         return Kind.EXCESS_REFUNDED if kept >= self.amount else Kind.PART_REFUNDED
@@ -98,6 +107,12 @@ class Payment:
     @property
     def unsettled(self) -> bool:
         return self.status in UNSETTLED
+
+
+WALLET = "wallet"
+"""The rail of payments out of a customer's own balance."""
+PAID_BY = "paid_by"
+"""In the handle of such an attempt: whose wallet."""
 
 
 def begun(

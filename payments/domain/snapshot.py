@@ -50,6 +50,8 @@ def snapshot(order: Order, last: Payment | None) -> dict[str, Any]:
         "amount_due": order.amount_due,
         "amount_refunded": order.amount_refunded,
         "excess": order.excess_held,
+        "credited": order.amount_credited,
+        "purpose": order.purpose,
         "currency": order.currency,
         "description": order.description,
         "late": order.late,

@@ -63,7 +63,9 @@ class Recipe(Enum):
     """Which posting a move makes; the recipes themselves are in `domain/ledger.py`."""
 
     RECEIPT = "receipt"
-    """What was due becomes revenue, what is over goes to suspense."""
+    """What was due becomes revenue, what is over the customer's, or is held."""
+    EXCESS = "excess"
+    """All of it is over: to the customer's wallet, or held where there is none."""
     SUSPENSE = "suspense"
     """All of it is held: no order asks for it."""
     RECLASSIFY = "reclassify"
@@ -139,7 +141,7 @@ TRANSITIONS: dict[tuple[OrderStatus | PaymentStatus, Kind], Move] = {
     # A paid order: a failure cannot lower it, and more money is all excess.
     (_O.PAID, _K.ATTEMPT_STARTED): Move(_O.PAID),
     (_O.PAID, _K.ATTEMPT_FAILED): Move(_O.PAID),
-    (_O.PAID, _K.EXCESS_RECEIVED): Move(_O.PAID, Recipe.SUSPENSE, "order.overpaid"),
+    (_O.PAID, _K.EXCESS_RECEIVED): Move(_O.PAID, Recipe.EXCESS, "order.overpaid"),
     (_O.PAID, _K.PART_REFUNDED): Move(_O.PARTIALLY_REFUNDED, fact="order.partially_refunded"),
     (_O.PAID, _K.ALL_REFUNDED): Move(_O.REFUNDED, fact="order.refunded"),
     (_O.PAID, _K.EXCESS_REFUNDED): Move(_O.PAID, fact="order.excess_refunded"),
@@ -163,14 +165,14 @@ TRANSITIONS: dict[tuple[OrderStatus | PaymentStatus, Kind], Move] = {
     # After a refund.
     (_O.REFUNDED, _K.ATTEMPT_STARTED): Move(_O.REFUNDED),
     (_O.REFUNDED, _K.ATTEMPT_FAILED): Move(_O.REFUNDED),
-    (_O.REFUNDED, _K.EXCESS_RECEIVED): Move(_O.REFUNDED, Recipe.SUSPENSE, "order.overpaid"),
+    (_O.REFUNDED, _K.EXCESS_RECEIVED): Move(_O.REFUNDED, Recipe.EXCESS, "order.overpaid"),
     (_O.REFUNDED, _K.PART_REFUNDED): Move(_O.REFUNDED, fact="order.partially_refunded"),
     (_O.REFUNDED, _K.ALL_REFUNDED): Move(_O.REFUNDED, fact="order.refunded"),
     (_O.REFUNDED, _K.EXCESS_REFUNDED): Move(_O.REFUNDED, fact="order.excess_refunded"),
     (_O.PARTIALLY_REFUNDED, _K.ATTEMPT_STARTED): Move(_O.PARTIALLY_REFUNDED),
     (_O.PARTIALLY_REFUNDED, _K.ATTEMPT_FAILED): Move(_O.PARTIALLY_REFUNDED),
     (_O.PARTIALLY_REFUNDED, _K.EXCESS_RECEIVED): Move(
-        _O.PARTIALLY_REFUNDED, Recipe.SUSPENSE, "order.overpaid"
+        _O.PARTIALLY_REFUNDED, Recipe.EXCESS, "order.overpaid"
     ),
     (_O.PARTIALLY_REFUNDED, _K.PART_REFUNDED): Move(
         _O.PARTIALLY_REFUNDED, fact="order.partially_refunded"

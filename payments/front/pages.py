@@ -33,8 +33,11 @@ from payments.settings import LOCALES
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src {sockets}; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+    "frame-ancestors {ancestors}"
 )
+
+FRAMED = frozenset({"web.checkout", "web.pay", "web.claim", "web.come_back", "web.login"})
+"""What `/three-screens` shows in frames beside staff's pages: in the sandbox, and by us alone."""
 
 
 SANE_ORIGIN = re.compile(r"wss?://[a-z0-9.:\[\]-]+")
@@ -140,10 +143,15 @@ def _sockets() -> str:
     return " ".join(["'self'", *(one for one in ours if SANE_ORIGIN.fullmatch(one))])
 
 
+def _ancestors() -> str:
+    framed = request.endpoint in FRAMED or request.blueprint == "staff"
+    return "'self'" if framed and house().settings.sandbox else "'none'"
+
+
 def _headers(response: Response) -> Response:
     secure = house().settings.secure_cookies
     for name, value in (
-        ("Content-Security-Policy", CSP.format(sockets=_sockets())),
+        ("Content-Security-Policy", CSP.format(sockets=_sockets(), ancestors=_ancestors())),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
         ("Cross-Origin-Opener-Policy", "same-origin"),

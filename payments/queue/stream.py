@@ -151,12 +151,15 @@ class StreamQueue:
         return not self._reader.xrange(STREAM, self._last, self._last)
 
     def _present_epoch(self) -> str:
-        """A word that goes with the stream: another one means another stream under its name."""
-        found = self._reader.get(EPOCH)
-        if found is None:
-            self._reader.set(EPOCH, secrets.token_hex(8), nx=True)
-            found = self._reader.get(EPOCH)
-        return str(found)
+        """A word that goes with the stream: another one means another stream under its name.
+
+        Each look is a write too: a Redis that answers and takes nothing, because its memory is full
+        or its master is gone, is as good as away.
+        """
+        pipeline = self._reader.pipeline(transaction=False)
+        pipeline.set(EPOCH, secrets.token_hex(8), nx=True)
+        pipeline.get(EPOCH)
+        return str(pipeline.execute()[1])
 
     def _hear(self, facts: Sequence[Fact]) -> None:
         """Passes on what was not heard before. Raises QueueFull, and then nothing was heard."""

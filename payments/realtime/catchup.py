@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from payments.dialects import ALL_ORDERS, Dialect, Subject
-from payments.domain.facts import Fact, order_topic
+from payments.dialects import ALL_ORDERS, OWN_WALLET, Dialect, Subject
+from payments.domain.facts import Fact, order_topic, person_of, wallet_topic
 from payments.domain.snapshot import payment_view
+from payments.services import wallet_view
 from payments.services.access import Identity, may_see_all_orders, may_see_order
 from payments.services.snapshots import attempt_shown, order_events
 from payments.store import orders, payments
@@ -16,7 +17,7 @@ from payments.store.db import now
 
 MAX_VERSION = 2**31 - 1
 READS = 3
-KINDS = frozenset({"order", ALL_ORDERS, "wallet"})
+KINDS = frozenset({"order", ALL_ORDERS, OWN_WALLET})
 """What stands before the colon of a topic."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -40,7 +41,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`order_id` None: every order. `reference` where one attempt was named."""
+    """`order_id` None: every order, or a person's wallet. `reference`: one attempt was named."""
 
     topic: str
     order_id: str | None
@@ -62,6 +63,13 @@ def read_wish(dialect: Dialect, args: tuple[Any, ...]) -> Wish:
     return Wish(named, after)
 
 
+def own_name(identity: Identity, dialect: Dialect, named: str) -> str:
+    """A person's wallet has no id for them: it is theirs."""
+    if dialect.subject is Subject.TOPIC and named == OWN_WALLET and identity.user is not None:
+        return wallet_topic(identity.user.id)
+    return named
+
+
 def is_version(value: object) -> bool:
     return type(value) is int and 0 <= value <= MAX_VERSION
 
@@ -74,6 +82,8 @@ def find_target(identity: Identity, dialect: Dialect, named: str) -> Target:
             raise Refused("bad_request", named)
         if named == ALL_ORDERS and may_see_all_orders(identity):
             return Target(ALL_ORDERS, None)
+        if identity.user is not None and named == wallet_topic(identity.user.id):
+            return Target(named, None)
     order_id = _order_id(dialect.subject, named)
     if order_id is None or not may_see_order(identity, order_id):
         raise Refused("not_found", named)
@@ -101,6 +111,9 @@ def state_of(
 
     All orders have no snapshot: their page reads anew. None where the order is gone.
     """
+    owner = person_of(target.topic)
+    if owner is not None:
+        return wallet_view.events(owner, after), None
     if target.order_id is None:
         return {"version": newest_id, "snapshot": None, "events": []}, None
     found: tuple[dict[str, Any], Fact | None] | None = None

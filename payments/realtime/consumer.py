@@ -31,6 +31,7 @@ from payments.services.figures import LOOP_FAILURES, QUEUE_LAG
 from payments.services.reconcile import ask_watched, reconcile_once
 from payments.services.refund_questions import ask_refunds
 from payments.services.relay import Relay
+from payments.services.webhook_delivery import Courier
 from payments.store.db import Busy, now
 
 log = structlog.get_logger()
@@ -87,6 +88,7 @@ class Background:
         self._app = app
         self._socketio = socketio
         self._relay = Relay(queue)
+        self._courier = Courier(production=app.extensions["paychime"].settings.production)
         self._consumer = Consumer(queue, realtime.engine, {"live.room": Census(realtime).answer})
         self._mirror = realtime.tracking.mirror
         self._leader = Leader() if queue.shared else Alone()
@@ -104,6 +106,7 @@ class Background:
             ),
             "cards": self._led("cards", CARD_SECONDS, lambda: tell_new_cards(rails, now())),
             "refunds": self._led("refunds", REFUND_SECONDS, lambda: ask_refunds(rails, now())),
+            "webhooks": lambda: self._courier.step(lambda: self._leader.leads("webhooks")),
         }
         if self._mirror is not None:
             self._steps["mirror"] = self._every(MIRROR_SECONDS, self._mirror.step)

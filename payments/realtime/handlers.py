@@ -15,7 +15,14 @@ from payments.domain.errors import Unauthenticated
 from payments.domain.facts import Fact, order_topic, wallet_topic
 from payments.domain.order import Order
 from payments.domain.snapshot import iso
-from payments.realtime.catchup import Refused, Target, find_target, read_wish, state_of
+from payments.realtime.catchup import (
+    Refused,
+    Target,
+    find_target,
+    own_name,
+    read_wish,
+    state_of,
+)
 from payments.realtime.deliveries import Deliveries
 from payments.realtime.doors import Doors, guard_doors
 from payments.realtime.engine import Engine
@@ -191,10 +198,11 @@ class Realtime:
 
     def _watch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
         wish = read_wish(dialect, args)
-        room = dialect.room(wish.named)
+        named = own_name(visitor.identity, dialect, wish.named)
+        room = dialect.room(named)
         if room not in visitor.watching and len(visitor.watching) >= MAX_SUBSCRIPTIONS:
             raise Refused("too_many", wish.named)
-        target = find_target(visitor.identity, dialect, wish.named)
+        target = find_target(visitor.identity, dialect, named)
         # Into the room before the read, which begins anew: no change can fall between the two.
         self.rooms.enter(visitor, room, target.topic)
         try:
@@ -217,7 +225,7 @@ class Realtime:
         events: dict[str, Any],
         here: Fact | None,
     ) -> None:
-        given = events["version"] if target.order_id is not None else 0
+        given = events["version"] if target.topic != ALL_ORDERS else 0
         if given:
             self.engine.shown(target.topic, given)
         if here is not None and dialect.at_once is not None:
@@ -226,7 +234,8 @@ class Realtime:
 
     def _unwatch(self, visitor: Visitor, dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:
         wish = read_wish(dialect, args)
-        self.rooms.leave(visitor, dialect.room(wish.named))
+        named = own_name(visitor.identity, dialect, wish.named)
+        self.rooms.leave(visitor, dialect.room(named))
         return {dialect.id_field: wish.named}
 
     def _seen(self, visitor: Visitor, _dialect: Dialect, args: tuple[Any, ...]) -> dict[str, Any]:

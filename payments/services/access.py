@@ -32,10 +32,12 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "admin": frozenset(
         {
             *("order.see", "order.create", "order.cancel", "order.confirm"),
-            *("order.approve", "order.refund"),
+            *("order.approve", "order.refund", "webhook.edit"),
         }
     ),
-    "key": frozenset({"order.see", "order.create", "order.cancel", "order.refund"}),
+    "key": frozenset(
+        {"order.see", "order.create", "order.cancel", "order.refund", "webhook.edit"}
+    ),
 }
 """What each role may do, the shop's API key among them.
 
@@ -97,6 +99,15 @@ def demand(identity: Identity, permission: str) -> None:
     if identity.kind in {"nobody", "browser"}:
         raise Unauthenticated("Say who you are first.")
     raise Forbidden("You do not have the right to do this.")
+
+
+def person_of(who: Identity) -> people.User:
+    """Raises Unauthenticated, and Forbidden for a key, which has no cards and no wallet."""
+    if who.user is not None:
+        return who.user
+    if who.kind in {"nobody", "browser"}:
+        raise Unauthenticated("Say who you are first.")
+    raise Forbidden("Only a person has this.")
 
 
 def may_see_all_orders(identity: Identity) -> bool:

@@ -317,19 +317,16 @@ def _succeed(
         failure_code=None,
         ask_at=None,
     )
-    receive(order, payment, money.amount, bookkeeping.BY_HAND if by_hand else payment.provider)
+    source = bookkeeping.clearing(bookkeeping.BY_HAND if by_hand else payment.provider)
+    receive(order, payment, money.amount, source)
     return payment
 
 
 def _corroborate(notice: Notice, payment: Payment, money: Money) -> Payment:
     if money.amount != payment.amount_received:
         raise Unapplicable("differs_from_confirmation")
-    recipe = TRANSITIONS[payment.status, Kind.CORROBORATED].posting
-    if recipe is not None:
-        posting = bookkeeping.RECIPES[recipe](
-            f"corroborated:{payment.reference}", notice.paid_on, money, 0
-        )
-        ledger.append(posting, payment.order_id)
+    cause = f"corroborated:{payment.reference}"
+    ledger.append(bookkeeping.reclassified(cause, notice.paid_on, money), payment.order_id)
     # The money came where this says, whatever the attempt was begun on: a refund goes back there.
     return move_payment(
         payment,

@@ -14,22 +14,20 @@ import structlog
 
 from payments.domain.cards import Card, CardHolder, KeptCard
 from payments.domain.errors import (
-    Forbidden,
     InvalidInput,
     NotFound,
     ProviderRefused,
     ProviderUnavailable,
-    Unauthenticated,
 )
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Payer
 from payments.domain.questions import pause_after
 from payments.providers.registry import CARDS, Rails
 from payments.services import card_shelf
-from payments.services.access import Identity
+from payments.services.access import Identity, person_of
 from payments.services.ids import new_id
 from payments.services.personal_facts import tell_person
-from payments.store import audit, cards, orders
+from payments.store import audit, cards
 from payments.store.db import end_read, in_transaction, now
 from payments.store.people import User
 
@@ -44,15 +42,6 @@ TAKEN_FROM = "taken_from"
 """In an attempt's handle: the holder whose kept card pays."""
 
 
-def person_of(who: Identity) -> User:
-    """Raises Unauthenticated, and Forbidden for a key, which has no cards."""
-    if who.user is not None:
-        return who.user
-    if who.kind in {"nobody", "browser"}:
-        raise Unauthenticated("Say who you are first.")
-    raise Forbidden("Only a person has cards.")
-
-
 def may_keep(rails: Rails, who: Identity, order: Order, provider: str) -> bool:
     """Whether this person may have the card kept that pays this order.
 
@@ -64,14 +53,15 @@ def may_keep(rails: Rails, who: Identity, order: Order, provider: str) -> bool:
     return order.customer_id == who.user.id or by_its_link
 
 
-def with_card(rails: Rails, who: Identity, order_id: str, provider: str, payer: Payer) -> Payer:
+def with_card(
+    rails: Rails, who: Identity, order: Order | None, provider: str, payer: Payer
+) -> Payer:
     """The payer with the person whose card is used or to be kept. Raises InvalidInput, NotFound."""
     if not payer.save_card and payer.token_id is None:
         return payer
     if payer.token_id is not None:
         holder, _ = _kept(rails, who, payer.token_id, provider)
         return replace(payer, save_card=False, card_holder=holder)
-    order = orders.find(order_id)
     if order is None or who.user is None or not may_keep(rails, who, order, provider):
         raise InvalidInput(
             "A card is kept for its own signed-in customer only.",
@@ -167,7 +157,7 @@ def _tell(one: cards.Expected, listed: Sequence[Card]) -> int:
     fresh = [card for card in listed if card.token_id not in before]
     for card in fresh:
         said = {"user_id": holder.user_id, "provider": holder.provider, **card.as_dict()}
-        tell_person(holder.user_id, "card.saved", said, said)
+        tell_person(holder.user_id, "card.saved", said)
     if fresh:
         cards.set_told(holder, [*before, *(card.token_id for card in fresh)])
         cards.stop_asking(holder, one.kept_at)

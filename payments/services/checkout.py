@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -18,12 +19,12 @@ from payments.domain.errors import (
 )
 from payments.domain.money import Money
 from payments.domain.notice import RUNG
-from payments.domain.order import Order, Payment, begun
+from payments.domain.order import SALE, WALLET, Order, Payment, begun
 from payments.domain.ports import Addresses, Payer, Started
 from payments.domain.questions import FIRST_QUESTION
 from payments.domain.states import Kind, OrderStatus, PaymentStatus
 from payments.providers.registry import Rails
-from payments.services import cards
+from payments.services import cards, wallet_payments
 from payments.services.access import Identity, demand
 from payments.services.confirm import UPI, UTR
 from payments.services.ids import new_order_id, new_reference
@@ -57,8 +58,13 @@ class NewOrder:
 def open_order(settings: Settings, who: Identity, new: NewOrder) -> Order:
     """Raises Conflict where the shop's own id is taken."""
     demand(who, "order.create")
+    return in_transaction(lambda: opened(draft(settings, who, new), who))
+
+
+def draft(settings: Settings, who: Identity, new: NewOrder, purpose: str = SALE) -> Order:
+    """The order as it will be; nothing is stored yet."""
     at = now()
-    order = Order(
+    return Order(
         id=new.id or new_order_id(),
         status=OrderStatus.PENDING,
         version=1,
@@ -67,6 +73,8 @@ def open_order(settings: Settings, who: Identity, new: NewOrder) -> Order:
         amount_paid=0,
         amount_excess=0,
         amount_refunded=0,
+        amount_credited=0,
+        purpose=purpose,
         description=new.description,
         late=False,
         customer_id=new.customer_id,
@@ -81,13 +89,13 @@ def open_order(settings: Settings, who: Identity, new: NewOrder) -> Order:
         ended_at=None,
     )
 
-    def change() -> Order:
-        orders.add(order)
-        audit.record(who.actor, "order.created", order.id)
-        tell(order, "order.created")
-        return order
 
-    return in_transaction(change)
+def opened(order: Order, who: Identity) -> Order:
+    """In the caller's transaction. Raises Conflict where the id is taken."""
+    orders.add(order)
+    audit.record(who.actor, "order.created", order.id)
+    tell(order, "order.created")
+    return order
 
 
 def start_payment(
@@ -100,38 +108,70 @@ def start_payment(
     locale: str,
     *,
     again: bool = True,
+    amount: int | None = None,
 ) -> Payment:
     """Begins an attempt and asks the provider to take it; `again` False returns one that waits.
 
-    `return_url` is where the provider sends the payer's browser afterwards.
+    `return_url` is where the provider sends the payer's browser afterwards. `amount`: a part, out
+    of the person's own wallet; the rails take all that is due.
 
     Raises InvalidInput for a rail or an amount that cannot be, Conflict where the order cannot be
     paid now, ProviderRefused and ProviderUnavailable: then the attempt has failed, the order not.
     """
+    if provider == WALLET:
+        return wallet_payments.pay(who, order_id, amount, payable)
+    if amount is not None:
+        raise InvalidInput("Only a wallet pays a part.", code="amount_not_taken", field="amount")
+    return attempt(
+        Attempt(rails, who, provider, payer, return_url, locale, again),
+        order=orders.find(order_id),
+        held=lambda: payable(order_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What somebody wants to pay with; the fields as in `start_payment`."""
+
+    rails: Rails
+    who: Identity
+    provider: str
+    payer: Payer
+    return_url: str
+    locale: str
+    again: bool = True
+    reference: str | None = None
+    """The attempt's name, where it is given already: a deposit has that of its first one."""
+
+
+def attempt(want: Attempt, *, order: Order | None, held: Callable[[], Order]) -> Payment:
+    """`order` is what is known of it before, `held` locks or opens it, in the transaction."""
+    rails, provider = want.rails, want.provider
     rail = rails.offered(provider)
-    payer = cards.with_card(rails, who, order_id, provider, payer)
+    payer = cards.with_card(rails, want.who, order, provider, want.payer)
 
     def begin() -> tuple[Order, Payment, Payer | None]:
-        order = _payable(order_id)
+        order = held()
         rails.check(provider, Money(order.amount_due, order.currency))
         last = payments.last_of(order.id)
         if payer.token_id and cards.is_under_way(payments.of_order(order.id)):
             raise Conflict("A saved card is being charged.", code="payment_under_way")
-        if not again and not payer.token_id and last and _still_good(last, provider, order):
+        if not want.again and not payer.token_id and last and _still_good(last, provider, order):
             return order, last, None
         told = rail.check(order, payer)
-        payment = begun(new_reference(), order, provider, order.amount_due, now())
+        reference = want.reference or new_reference()
+        payment = begun(reference, order, provider, order.amount_due, now())
         payment = replace(payment, handle=cards.trace_of(payer))
         askable = rails.able(provider, "fetch")
         payments.add(payment, ask_at=now() + FIRST_QUESTION if askable else None)
-        audit.record(who.actor, "payment.created", order.id, reference=payment.reference)
+        audit.record(want.who.actor, "payment.created", order.id, reference=payment.reference)
         return order, payment, told
 
     order, payment, told = in_transaction(begin)
     if told is None:
         return payment
     end_read()
-    to = Addresses(return_url, rails.callback_url(provider), locale)
+    to = Addresses(want.return_url, rails.callback_url(provider), want.locale)
     try:
         started = rail.start(payment, order, told, to)
     except (ProviderRefused, ProviderUnavailable) as refusal:
@@ -142,7 +182,8 @@ def start_payment(
     return in_transaction(lambda: taken(payment, started))
 
 
-def _payable(order_id: str) -> Order:
+def payable(order_id: str) -> Order:
+    """The order, locked. Raises NotFound, and Conflict where it cannot be paid now."""
     order = orders.lock(order_id)
     if order is None:
         raise NotFound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from payments.store import counts, outbox, people
+from payments.store import counts, outbox, people, webhook_deliveries
 from payments.store.db import in_transaction
 from payments.store.idempotency import forget_old
 
@@ -23,6 +23,7 @@ class Cleaner:
     def once(self) -> None:
         for forget in (forget_old, counts.forget_old, people.forget_old_logins):
             in_transaction(forget)
+        in_transaction(webhook_deliveries.forget_old)
         self._forget_facts()
 
     def _forget_facts(self) -> None:

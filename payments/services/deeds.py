@@ -18,7 +18,16 @@ from payments.domain.notice import Action, Notice
 from payments.domain.order import Order, Payment, begun
 from payments.domain.ports import Started
 from payments.domain.states import Kind, OrderStatus
-from payments.services import apply, checkout, expire, moves, refunds, transfers, unmatched
+from payments.services import (
+    apply,
+    checkout,
+    expire,
+    moves,
+    refunds,
+    transfers,
+    unmatched,
+    wallet_payments,
+)
 from payments.store import bank_lines, inbox, orders, payments, records, tables
 from payments.store import refunds as promises
 from payments.store.bank_lines import BankLine
@@ -65,6 +74,7 @@ def _order_created(kept: Records, line: Line) -> None:
         amount_paid=0,
         amount_excess=0,
         amount_refunded=0,
+        amount_credited=0,
         late=False,
         ended_at=None,
     )
@@ -107,6 +117,10 @@ def _payment_accepted(kept: Records, line: Line) -> None:
 
 def _payment_refused(_: Records, line: Line) -> None:
     checkout.not_taken(_payment(line), line.detail["code"])
+
+
+def _paid_from_wallet(_: Records, line: Line) -> None:
+    wallet_payments.take(_order(line), _payment(line))
 
 
 def _started(row: Row, transaction_id: str | None) -> Started:
@@ -191,6 +205,7 @@ def _refund_requested(kept: Records, line: Line) -> None:
     refunds.promise(
         *(row["id"], _order(line), payment, row["amount"], row["reason"], row["actor"]),
         ask_at=None,
+        wallet_of=row["wallet_of"],
     )
 
 
@@ -217,6 +232,7 @@ DEEDS: dict[str, Callable[[Records, Line], None]] = {
     "payment.accepted": _payment_accepted,
     "payment.refused": _payment_refused,
     "payment.confirmed": _confirmed,
+    "payment.from_wallet": _paid_from_wallet,
     "callback.applied": _callback,
     "callback.parked": _callback,
     "callback.conflict": _conflict,

@@ -79,3 +79,13 @@ RESPONSES = Counter(
 LOOP_FAILURES = Counter(
     "paychime_loop_failures_total", "Steps that failed of what goes on by itself", ["loop"]
 )
+
+WEBHOOKS = Counter(
+    "paychime_webhook_tries_total",
+    "Tries to tell the shop's own systems, by what became of them",
+    ["outcome"],
+)
+
+WEBHOOKS_WAITING = Gauge(
+    "paychime_webhook_deliveries_waiting", "Messages that endpoints have still to take"
+)

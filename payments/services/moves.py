@@ -7,7 +7,6 @@ from typing import Any
 from payments.domain import ledger as bookkeeping
 from payments.domain.errors import Unapplicable
 from payments.domain.facts import Fact, order_topic
-from payments.domain.money import Money
 from payments.domain.order import Order, Payment
 from payments.domain.snapshot import payment_view, snapshot
 from payments.domain.states import (
@@ -19,7 +18,8 @@ from payments.domain.states import (
     PaymentStatus,
     Recipe,
 )
-from payments.store import ledger, orders, outbox, payments
+from payments.services import personal_facts
+from payments.store import ledger, orders, outbox, payments, people
 from payments.store.db import now
 
 
@@ -59,24 +59,29 @@ def move_order(order: Order, kind: Kind, payment: Payment | None = None, **chang
     return moved
 
 
-def receive(order: Order, payment: Payment, amount: int, rail: str) -> Order:
-    """Books `amount` minor units that came by `payment`, and moves the order by what was due."""
+def receive(order: Order, payment: Payment, amount: int, source: str) -> Order:
+    """Books `amount` minor units that came by `payment` out of the ledger's account `source`.
+
+    Moves the order by what was due. What is over is the customer's where they have a wallet here.
+    """
     kind = order.kind_of_receipt(amount)
-    move = lookup(order.status, kind)
-    due = order.amount - order.amount_paid if move.posting is Recipe.RECEIPT else 0
-    if move.posting is not None:
-        recipe = bookkeeping.RECIPES[move.posting]
-        ledger.append(
-            recipe(f"receipt:{payment.reference}", rail, Money(amount, order.currency), due),
-            order.id,
-        )
-    return move_order(
+    recipe = lookup(order.status, kind).posting or Recipe.SUSPENSE
+    due = order.amount - order.amount_paid
+    owner = people.known_by(order.customer_id, now())
+    parts = bookkeeping.split(recipe, amount, due, owner, deposit=order.deposit)
+    cause = f"receipt:{payment.reference}"
+    ledger.append(bookkeeping.received(cause, source, order.currency, parts), order.id)
+    moved = move_order(
         order,
         kind,
         payment,
         amount_paid=order.amount_paid + amount,
-        amount_excess=order.amount_excess + max(0, amount - due),
+        amount_excess=order.amount_excess + parts.held,
+        amount_credited=order.amount_credited + parts.credited,
     )
+    if parts.owner is not None and parts.credited:
+        personal_facts.credited(parts.owner, moved, payment, parts.credited)
+    return moved
 
 
 def tell(order: Order, event: str, payment: Payment | None = None) -> None:
@@ -96,6 +101,8 @@ def tell(order: Order, event: str, payment: Payment | None = None) -> None:
             at=now(),
         )
     )
+    if order.deposit:
+        personal_facts.deposit_moved(order, event, payment)
 
 
 _CLOSED = {"order.expired": PaymentStatus.EXPIRED, "order.cancelled": PaymentStatus.CANCELLED}

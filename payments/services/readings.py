@@ -13,8 +13,9 @@ from payments.services.figures import (
     OUTBOX_LAG_SECONDS,
     QUEUE_HEALTHY,
     WAITING,
+    WEBHOOKS_WAITING,
 )
-from payments.store import outbox, waiting
+from payments.store import outbox, waiting, webhook_deliveries
 from payments.store.db import now
 
 
@@ -36,5 +37,6 @@ def _ask_the_database() -> None:
     facts, since = outbox.lag()
     OUTBOX_LAG.set(facts)
     OUTBOX_LAG_SECONDS.set((now() - since).total_seconds() if since else 0)
+    WEBHOOKS_WAITING.set(webhook_deliveries.waiting())
     for what, number in waiting.by_kind().items():
         WAITING.labels(what).set(number)

@@ -16,25 +16,34 @@ from payments.domain.errors import (
 )
 from payments.domain.money import Money
 from payments.domain.notice import Notice
-from payments.domain.order import Order, Payment
+from payments.domain.order import WALLET, Order, Payment
 from payments.domain.questions import FIRST_QUESTION, IN_FLIGHT
 from payments.domain.states import Kind, PaymentStatus
 from payments.providers.registry import Rails
+from payments.services import personal_facts
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
 from payments.services.moves import move_order
-from payments.store import audit, ledger, orders, payments, refunds
+from payments.services.wallet_payments import payer_of
+from payments.store import audit, ledger, orders, payments, people, refunds
 from payments.store.db import end_read, in_transaction, now
 from payments.store.refunds import Refund
 
 
 def refund(
-    rails: Rails, who: Identity, order_id: str, amount: int | None, reason: str
+    rails: Rails,
+    who: Identity,
+    order_id: str,
+    amount: int | None,
+    reason: str,
+    *,
+    to_wallet: bool = False,
 ) -> list[Refund]:
     """Refunds `amount` minor units, or all that is left, from the newest payments back.
 
-    Where the rail cannot refund, the refund stays `requested` until staff have paid it by hand.
-    Raises Forbidden, NotFound, InvalidAmount, Conflict, ProviderRefused.
+    What a wallet paid goes back there at once, and with `to_wallet` everything goes to the
+    customer's. Where the rail cannot refund, the refund stays `requested` until staff have paid it
+    by hand. Raises Forbidden, NotFound, InvalidInput, Conflict, ProviderRefused.
     """
     demand(who, "order.refund")
     reason = reason.strip()
@@ -42,11 +51,12 @@ def refund(
         raise InvalidInput(
             "Say why, in 3 to 500 characters.", code="invalid_reason", field="reason"
         )
-    promised = in_transaction(lambda: _promise(rails, who, order_id, amount, reason))
+    promised = in_transaction(lambda: _promise(rails, who, order_id, amount, reason, to_wallet))
     end_read()
     for one in promised:
         try:
-            send(rails, one)
+            if one.wallet_of is None:
+                send(rails, one)
         except ProviderUnavailable:
             # It may have been taken: the promise stands, and is asked for again under the same id.
             soon = now() + FIRST_QUESTION
@@ -149,7 +159,7 @@ def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
 
 
 def _promise(
-    rails: Rails, who: Identity, order_id: str, amount: int | None, reason: str
+    rails: Rails, who: Identity, order_id: str, amount: int | None, reason: str, to_wallet: bool
 ) -> list[Refund]:
     order = orders.lock(order_id)
     if order is None:
@@ -159,9 +169,10 @@ def _promise(
         for payment in reversed(payments.of_order(order_id))
         if payment.status is PaymentStatus.SUCCEEDED
     ]
-    available = sum(rest for _, rest in left)
+    # What went to the customer's wallet is theirs already.
+    available = sum(rest for _, rest in left) - order.amount_credited
     wanted = available if amount is None else amount
-    if available == 0:
+    if available <= 0:
         raise Conflict("There is nothing to refund.", code="nothing_to_refund")
     if not 0 < wanted <= available:
         raise InvalidAmount(
@@ -170,17 +181,32 @@ def _promise(
             most=available,
             currency=order.currency,
         )
+    owner = _wallet_of_customer(order) if to_wallet else None
     promised = []
     for payment, rest in left:
         if wanted and rest:
+            into = owner or (payer_of(payment) if payment.provider == WALLET else None)
             # Where nobody can be asked, the refund waits for staff.
-            ask_at = now() + IN_FLIGHT if _refundable(rails, payment) else None
+            askable = into is None and _refundable(rails, payment)
             part = min(wanted, rest)
-            promised.append(
-                promise(new_id("R"), order, payment, part, reason, who.actor, ask_at=ask_at)
+            made = promise(
+                *(new_id("R"), order, payment, part, reason, who.actor),
+                ask_at=now() + IN_FLIGHT if askable else None,
+                wallet_of=into,
             )
+            promised.append(made)
+            if into is not None:
+                order = pay_out(made, WALLET, made.id, who.actor) or order
             wanted -= part
     return promised
+
+
+def _wallet_of_customer(order: Order) -> str:
+    """Raises InvalidInput where the customer is nobody with an account here."""
+    owner = people.known_by(order.customer_id, now())
+    if owner is None:
+        raise InvalidInput("This customer has no wallet.", code="no_wallet", field="to")
+    return owner
 
 
 def promise(
@@ -192,6 +218,7 @@ def promise(
     actor: str,
     *,
     ask_at: datetime | None,
+    wallet_of: str | None = None,
 ) -> Refund:
     """Owed from now on, what is held as excess first: written in the caller's transaction."""
     held = order.amount_excess - refunds.suspense_claimed(order.id)
@@ -206,6 +233,7 @@ def promise(
         reason=reason,
         actor=actor,
         ask_at=ask_at,
+        wallet_of=wallet_of,
     )
     ledger.append(
         bookkeeping.refund_promised(
@@ -220,15 +248,24 @@ def promise(
     return made
 
 
-def pay_out(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> None:
-    """The money has left: written in the caller's transaction, once."""
+def pay_out(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> Order | None:
+    """The money has left: written in the caller's transaction, once. The order after it."""
     order = orders.lock(promised.order_id)
     if order is None or not refunds.finish(promised.id, "succeeded", provider_refund_id):
-        return
-    money = Money(promised.amount, promised.currency)
-    ledger.append(bookkeeping.refund_paid(f"refund-paid:{promised.id}", rail, money), order.id)
+        return None
+    money, owner = Money(promised.amount, promised.currency), promised.wallet_of
+    account = bookkeeping.wallet(owner) if owner else bookkeeping.clearing(rail)
+    ledger.append(bookkeeping.refund_paid(f"refund-paid:{promised.id}", account, money), order.id)
     audit.record(actor, "refund.paid", order.id, refund=promised.id, evidence=provider_refund_id)
-    move_order(
+    if owner:
+        personal_facts.tell_of_money(
+            *(owner, "payment.status", personal_facts.REFUND, personal_facts.COMPLETED),
+            transaction_id=promised.id,
+            amount=money.amount,
+            currency=money.currency,
+            order_id=order.id,
+        )
+    return move_order(
         order,
         order.kind_of_refund(promised.amount),
         payments.find(promised.reference),

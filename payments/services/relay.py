@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from threading import Event
 
+from payments.domain.facts import Fact
 from payments.domain.ports import Queue
+from payments.services import webhooks
 from payments.store import outbox
 from payments.store.db import end_read, forget_listener, in_transaction, on_commit
 
@@ -25,8 +28,14 @@ def relay_once(queue: Queue) -> int:
         queue.publish(facts)
         # The pages first: marking waits for the disk.
         time.sleep(0)
-        in_transaction(lambda: outbox.mark_published(facts), repeatable=True)
+        in_transaction(lambda: _told(facts), repeatable=True)
     return len(facts)
+
+
+def _told(facts: Sequence[Fact]) -> None:
+    """Whom else to tell is written down with the mark: no crash comes between the two."""
+    webhooks.expect(facts)
+    outbox.mark_published(facts)
 
 
 class Relay:

@@ -20,7 +20,8 @@ COMPARED: tuple[tuple[str, Table, str, tuple[str, ...]], ...] = (
         *("order", orders, "id"),
         (
             *("status", "version", "amount", "currency", "amount_paid", "amount_excess"),
-            *("amount_refunded", "late", "customer_id", "description"),
+            *("amount_refunded", "amount_credited", "purpose", "late", "customer_id"),
+            "description",
         ),
     ),
     (
@@ -32,7 +33,10 @@ COMPARED: tuple[tuple[str, Table, str, tuple[str, ...]], ...] = (
     ),
     (
         *("refund", refunds, "id"),
-        ("reference", "status", "amount", "currency", "from_suspense", "provider_refund_id"),
+        (
+            *("reference", "status", "amount", "currency", "from_suspense"),
+            *("provider_refund_id", "wallet_of"),
+        ),
     ),
     (
         *("confirmation", confirmations, "id"),

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, Subquery, func, insert, literal, select
 
-from payments.domain.ledger import REFUNDS_DUE, SUSPENSE, Posting
-from payments.store import bank_lines
+from payments.domain.ledger import REFUNDS_DUE, SUSPENSE, Leg, Posting, owner_of
+from payments.store import bank_lines, wallets
 from payments.store.db import db, now
 from payments.store.tables import entries, inbox, orders, payments, postings
 
 
 def append(posting: Posting, order_id: str | None) -> None:
-    """Raises IntegrityError where the cause is posted already.
+    """Raises IntegrityError where the cause is posted already; InsufficientFunds of a wallet.
 
-    `Posting` has proved the zero sum.
+    `Posting` has proved the zero sum. Balances of wallets move with it.
     """
     posting_id = db.session.execute(
         insert(postings)
@@ -30,10 +30,17 @@ def append(posting: Posting, order_id: str | None) -> None:
                 "account": leg.account,
                 "currency": leg.money.currency,
                 "amount": leg.money.amount,
+                "balance_after": _moved(leg),
             }
             for leg in posting.legs
         ],
     )
+
+
+def _moved(leg: Leg) -> int | None:
+    """The wallet's new balance. Its row stays locked, so that entries stand in their order."""
+    owner = owner_of(leg.account)
+    return wallets.move(owner, leg.money.currency, -leg.money.amount) if owner else None
 
 
 def balances() -> dict[tuple[str, str], int]:
@@ -79,7 +86,9 @@ def faults() -> Iterator[str]:
     yield from _orders_that_differ("paid", orders.c.amount_paid, _received())
     yield from _orders_that_differ("refunded", orders.c.amount_refunded, _refunded())
     yield from _orders_that_differ("held as excess", orders.c.amount_excess, _held())
+    yield from _orders_that_differ("credited", orders.c.amount_credited, _credited())
     yield from bank_lines.faults()
+    yield from wallets.faults()
 
 
 def _uncaused() -> Iterator[str]:
@@ -149,6 +158,21 @@ def _held() -> Subquery:
         select(postings.c.order_id, func.sum(-entries.c.amount).label("amount"))
         .join(entries, entries.c.posting_id == postings.c.id)
         .where(postings.c.cause.like("receipt:%"), entries.c.account == SUSPENSE)
+        .group_by(postings.c.order_id)
+        .subquery()
+    )
+
+
+def _credited() -> Subquery:
+    """By the ledger: what receipts put into wallets. What they take out of one is a payment."""
+    return (
+        select(postings.c.order_id, func.sum(-entries.c.amount).label("amount"))
+        .join(entries, entries.c.posting_id == postings.c.id)
+        .where(
+            postings.c.cause.like("receipt:%"),
+            entries.c.account.startswith(wallets.PREFIX),
+            entries.c.amount < 0,
+        )
         .group_by(postings.c.order_id)
         .subquery()
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from payments.domain.errors import Conflict
-from payments.domain.order import Order
+from payments.domain.order import DEPOSIT, Order
 from payments.domain.states import OPEN, OrderStatus
 from payments.domain.transfers import as_number
 from payments.store.db import LostRace, db, savepoint
@@ -93,6 +93,21 @@ def overdue(at: datetime, limit: int) -> Sequence[str]:
         .scalars()
         .all()
     )
+
+
+def open_deposits(customer_id: str, limit: int = 10) -> Sequence[Order]:
+    """Of this person, newest first."""
+    rows = db.session.execute(
+        select(*_COLUMNS)
+        .where(
+            orders.c.customer_id == customer_id,
+            orders.c.purpose == DEPOSIT,
+            orders.c.status.in_([status.value for status in OPEN]),
+        )
+        .order_by(orders.c.created_at.desc(), orders.c.id.desc())
+        .limit(limit)
+    )
+    return [order_of(row) for row in rows]
 
 
 def page(

@@ -42,6 +42,15 @@ def find(user_id: str) -> User | None:
     return _one(users.c.id == user_id)
 
 
+def known_by(user_id: str | None, at: datetime) -> str | None:
+    """The id again, if somebody had it by then; a rebuild knows of people who came later."""
+    if user_id is None:
+        return None
+    return db.session.execute(
+        select(users.c.id).where(users.c.id == user_id, users.c.created_at <= at)
+    ).scalar_one_or_none()
+
+
 def find_email(email: str) -> User | None:
     return _one(users.c.email == email.strip().lower())
 

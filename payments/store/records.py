@@ -42,19 +42,25 @@ from payments.store.tables import (
     postings,
     refunds,
     room_counts,
+    seals,
     sightings,
     topics,
     users,
+    wallets,
+    withdrawals,
 )
 
 Row = Mapping[str, Any]
 
 COPIED = (users, api_keys, logins, card_holders, topics, sightings, idempotency_keys, audit)
 """Nothing else makes them: people, their keys and logins, what they did, what they were told."""
-REBUILT = (orders, payments, confirmations, inbox, bank_lines, refunds, postings, entries, outbox)
+REBUILT = (
+    *(orders, payments, confirmations, inbox, bank_lines, refunds, withdrawals),
+    *(wallets, postings, entries, outbox),
+)
 """Made again, from their own terms and the deeds of the audit."""
-LEFT_OUT = (leases, room_counts)
-"""Of the server processes that run at the moment."""
+LEFT_OUT = (leases, room_counts, seals)
+"""Of the server processes that run at the moment, and what is sealed anew."""
 
 AT_ONCE = 500
 

@@ -15,7 +15,10 @@ from payments.store.tables import refunds
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """`from_suspense` of `amount` had been held as excess; the rest was revenue."""
+    """`from_suspense` of `amount` had been held as excess; the rest was revenue.
+
+    `wallet_of`: it goes to this person's balance, and back on no rail.
+    """
 
     id: str
     order_id: str
@@ -25,6 +28,7 @@ class Refund:
     currency: str
     from_suspense: int
     provider_refund_id: str | None
+    wallet_of: str | None
     reason: str
     actor: str
     created_at: datetime

@@ -99,6 +99,8 @@ orders = db.Table(
     Column("amount_paid", Amount, nullable=False, default=0),
     Column("amount_excess", Amount, nullable=False, default=0),
     Column("amount_refunded", Amount, nullable=False, default=0),
+    Column("amount_credited", Amount, nullable=False, server_default="0"),
+    Column("purpose", String(16), nullable=False, server_default="sale"),
     Column("description", String(500), nullable=False),
     Column("late", Boolean, nullable=False, default=False),
     Column("customer_id", String(64)),
@@ -116,6 +118,14 @@ orders = db.Table(
     CheckConstraint("version > 0", name="ck_orders_version"),
     CheckConstraint("amount_excess BETWEEN 0 AND amount_paid", name="ck_orders_excess"),
     CheckConstraint("amount_refunded BETWEEN 0 AND amount_paid", name="ck_orders_refunded"),
+    CheckConstraint(
+        "amount_credited >= 0 AND amount_excess + amount_credited <= amount_paid",
+        name="ck_orders_credited",
+    ),
+    CheckConstraint(
+        "purpose = 'sale' OR (purpose = 'deposit' AND customer_id IS NOT NULL)",
+        name="ck_orders_purpose",
+    ),
     CheckConstraint("status <> 'paid' OR amount_paid >= amount", name="ck_orders_paid"),
 )
 Index("ix_orders_created", orders.c.created_at, orders.c.id)
@@ -223,9 +233,74 @@ entries = db.Table(
     Column("account", String(100), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount", Amount, nullable=False),
+    Column("balance_after", Amount),
     CheckConstraint("amount <> 0", name="ck_entries_amount"),
+    CheckConstraint("balance_after >= 0", name="ck_entries_balance_after"),
 )
+"""`balance_after`: what its owner has in a customer's wallet once this leg is booked; else NULL."""
 Index("ix_entries_account", entries.c.account, entries.c.currency)
+Index(
+    "ix_entries_wallet",
+    entries.c.account,
+    entries.c.id,
+    postgresql_where=entries.c.balance_after.is_not(None),
+    sqlite_where=entries.c.balance_after.is_not(None),
+)
+
+seals = db.Table(
+    "seals",
+    Column("seq", Serial, primary_key=True, autoincrement=False),
+    Column("posting_id", Serial, ForeignKey("postings.id"), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+    Column("sealed_at", Moment, nullable=False),
+)
+"""Postings chained by hash, in the order in which they were sealed: behind the commit, by one."""
+
+wallets = db.Table(
+    "wallets",
+    Column("user_id", String(64), ForeignKey("users.id"), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("balance", Amount, nullable=False),
+    CheckConstraint("balance >= 0", name="ck_wallets_balance"),
+)
+
+withdrawals = db.Table(
+    "withdrawals",
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), ForeignKey("users.id"), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("fee", Amount, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("provider", String(32)),
+    Column("destination", JSON, nullable=False),
+    Column("provider_payout_id", String(128)),
+    Column("evidence", String(100), unique=True),
+    Column("reason", String(500)),
+    Column("created_at", Moment, nullable=False),
+    Column("ask_at", Moment),
+    Column("ended_at", Moment),
+    one_of("status", ("held", "settled", "returned"), "ck_withdrawals_status"),
+    CheckConstraint("amount > 0 AND fee >= 0", name="ck_withdrawals_amount"),
+)
+"""`amount` reaches the destination, `fee` stays with the shop; both are held at once.
+
+`provider` is the rail that sends it; NULL: staff do.
+"""
+Index("ix_withdrawals_user", withdrawals.c.user_id, withdrawals.c.created_at)
+Index(
+    "ix_withdrawals_to_ask",
+    withdrawals.c.ask_at,
+    postgresql_where=withdrawals.c.ask_at.is_not(None),
+    sqlite_where=withdrawals.c.ask_at.is_not(None),
+)
+Index(
+    "ix_withdrawals_by_hand",
+    withdrawals.c.created_at,
+    postgresql_where=(withdrawals.c.status == "held") & withdrawals.c.ask_at.is_(None),
+    sqlite_where=(withdrawals.c.status == "held") & withdrawals.c.ask_at.is_(None),
+)
+Index("ix_withdrawals_payout", withdrawals.c.provider_payout_id)
 
 refunds = db.Table(
     "refunds",
@@ -237,6 +312,7 @@ refunds = db.Table(
     Column("currency", String(3), nullable=False),
     Column("from_suspense", Amount, nullable=False),
     Column("provider_refund_id", String(128)),
+    Column("wallet_of", String(64), ForeignKey("users.id")),
     Column("reason", String(500), nullable=False),
     Column("actor", String(100), nullable=False),
     Column("created_at", Moment, nullable=False),

@@ -3,7 +3,7 @@
 Never emits.
 """
 
-from payments.web import callbacks, cards, checkout, health, home, login, trials
+from payments.web import callbacks, cards, checkout, health, home, login, screens, trials
 from payments.web.blueprint import web
 
-__all__ = ["callbacks", "cards", "checkout", "health", "home", "login", "trials", "web"]
+__all__ = ["callbacks", "cards", "checkout", "health", "home", "login", "screens", "trials", "web"]

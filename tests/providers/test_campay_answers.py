@@ -88,6 +88,8 @@ def order() -> Order:
         amount_paid=0,
         amount_excess=0,
         amount_refunded=0,
+        amount_credited=0,
+        purpose="sale",
         description="Mangoes",
         late=False,
         customer_id=None,

@@ -217,6 +217,8 @@ def an_order(**changes: Any) -> Order:
         amount_paid=0,
         amount_excess=0,
         amount_refunded=0,
+        amount_credited=0,
+        purpose="sale",
         description="Ceylon tea",
         late=False,
         customer_id=None,

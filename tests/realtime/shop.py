@@ -60,6 +60,8 @@ def open_order(order_id: str, **about: Any) -> Order:
         amount_paid=0,
         amount_excess=0,
         amount_refunded=0,
+        amount_credited=0,
+        purpose="sale",
         description="Coffee",
         late=False,
         customer_id=about.get("customer_id"),

@@ -413,13 +413,13 @@ def test_a_page_asks_for_the_list_once_a_minute_and_lives_without_it(
 
 
 def test_versions_of_a_persons_topic_have_no_gap_and_no_double(people: People) -> None:
-    def tell(number: int) -> int:
-        def change() -> int:
-            return tell_person("U1", "card.saved", {"n": number}, {})
+    def tell(number: int) -> None:
+        def change() -> None:
+            tell_person("U1", "card.saved", {"n": number})
 
-        return people.in_app(lambda: in_transaction(change))
+        people.in_app(lambda: in_transaction(change))
 
-    assert sorted(at_once(8, tell)) == list(range(1, 9))
+    at_once(8, tell)
     assert people.in_app(topics.version, "wallet:U1") == 8
     assert people.in_app(topics.version, "wallet:U2") == 0
     assert [one.version for one in people.in_app(outbox.of_topic, "wallet:U1", 0)] == [*range(1, 9)]
