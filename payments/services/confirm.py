@@ -11,7 +11,7 @@ from payments.domain.money import Money, price
 from payments.domain.notice import RawCallback
 from payments.domain.order import Order
 from payments.domain.states import OrderStatus
-from payments.services import apply
+from payments.services import settlement
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
 from payments.services.transfers import demand_unheard
@@ -116,7 +116,7 @@ def _apply(
     order: Order, amount: int, confirmation_id: str, actor: str, reason: str, evidence: str
 ) -> None:
     """Through the inbox like every other movement of money, so that a rebuild finds it there."""
-    notice = apply.confirmed_by_hand(order, amount, confirmation_id)
+    notice = settlement.confirmed_by_hand(order, amount, confirmation_id)
     said = {
         "order_id": order.id,
         "amount": amount,
@@ -125,12 +125,12 @@ def _apply(
         "reason": reason,
         "evidence": evidence,
     }
-    raw = RawCallback(apply.STAFF, "staff", json.dumps(said, ensure_ascii=False).encode())
+    raw = RawCallback(settlement.STAFF, "staff", json.dumps(said, ensure_ascii=False).encode())
     entry = inbox.append(notice, raw)
     if entry is None:
         raise Conflict("This confirmation is applied already.", code="already_approved")
     try:
-        payment = apply.settle(notice, actor)
+        payment = settlement.settle(notice, actor)
     except Unapplicable as fault:
         raise Conflict("This order cannot be confirmed now.", code=fault.reason) from fault
     inbox.judge(entry, "applied", order_id=order.id, reference=payment.reference)

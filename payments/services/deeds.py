@@ -24,6 +24,7 @@ from payments.services import (
     expire,
     moves,
     refunds,
+    settlement,
     transfers,
     unmatched,
     wallet_payments,
@@ -192,10 +193,10 @@ def _confirmed(kept: Records, line: Line) -> None:
     entry = _known(kept.entry_of_staff(line.order_id, reference))
     row = _known(kept.confirmation(entry["event_id"]))
     records.put(tables.confirmations, row)
-    notice = apply.confirmed_by_hand(_order(line), row["amount"], row["id"])
+    notice = settlement.confirmed_by_hand(_order(line), row["amount"], row["id"])
     records.restore(entry, notice)
     with doing_again(line.at, reference):
-        payment = apply.settle(notice, line.actor)
+        payment = settlement.settle(notice, line.actor)
     inbox.judge(entry["id"], "applied", order_id=payment.order_id, reference=payment.reference)
 
 
@@ -250,6 +251,8 @@ NO_DEEDS = frozenset(
         *("user.created", "key.created", "card.removed", "customer.claimed_paid"),
         # What they ask for or allow is done where it is done: `payment.confirmed`.
         *("confirmation.held", "confirmation.approved"),
+        *("webhook.created", "webhook.changed", "webhook.removed", "webhook.rotated"),
+        *("webhook.redelivered", "webhook.recovered", "webhook.disabled"),
     }
 )
 """Actions that change nothing which is derived."""

@@ -11,7 +11,7 @@ from payments.domain.notice import Notice
 from payments.domain.order import Order, Payment
 from payments.domain.states import TRANSITIONS, Kind
 from payments.domain.transfers import BANK
-from payments.services import apply, transfers
+from payments.services import settlement, transfers
 from payments.services.access import Identity, demand
 from payments.store import audit, bank_lines, candidates, orders, payments
 from payments.store.bank_lines import BankLine
@@ -84,7 +84,7 @@ def assign(who: Identity, entry_id: int, order_id: str, reason: str) -> Payment:
 def give(line: BankLine, order: Order) -> Payment:
     """The line's money becomes the order's, in the caller's transaction. Raises Unapplicable."""
     transfers.release(line, bookkeeping.ASSIGNED)
-    payment = apply.settle(_as_notice(line, order))
+    payment = settlement.settle(_as_notice(line, order))
     transfers.find_home(line, payment)
     return payment
 

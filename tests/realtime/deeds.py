@@ -11,7 +11,7 @@ from payments.domain.facts import Fact, wallet_topic
 from payments.domain.notice import Notice
 from payments.domain.order import Order, begun
 from payments.domain.states import Kind
-from payments.services import apply
+from payments.services import settlement
 from payments.services.checkout import close_attempts
 from payments.services.ids import new_reference
 from payments.services.moves import move_order, move_payment
@@ -69,7 +69,7 @@ def fail(reference: str, reason: str = "declined") -> None:
 
 def settle(reference: str, kind: Kind, **said: Any) -> None:
     notice = Notice("campay", f"{reference}:{kind.value}", kind, reference=reference, **said)
-    in_transaction(lambda: apply.settle(notice))
+    in_transaction(lambda: settlement.settle(notice))
 
 
 def end(order: Order, kind: Kind) -> None:
