@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -13,11 +14,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from playwright.sync_api import Browser
+from werkzeug.routing import Rule
 
 from payments.bootstrap import create_app
 from payments.services import accounts
 from payments.settings import Settings, load
 from payments.store.db import db
+from tests.databases import EmptyDatabases
 from tests.e2e.browser import chromium
 from tests.people import People
 from tests.sandbox.world import World, opened
@@ -59,6 +62,26 @@ def quick_hashes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_routes() -> Iterator[None]:
+    """How an address is built is compiled once it is built: most tests build few, of many."""
+    compiled = Rule._compile_builder
+
+    def when_needed(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        made = list[Callable[..., Any]]()
+
+        def build(self: Rule, *args: Any, **values: Any) -> Any:
+            if not made:
+                made.append(compiled(rule, append_unknown))
+            return made[0](self, *args, **values)
+
+        return build
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Rule, "_compile_builder", when_needed)
+        yield
+
+
 def _migrate(url: str, instance: Path) -> None:
     app = create_app(load({**ENVIRONMENT, "DATABASE_URL": url, "INSTANCE_PATH": str(instance)}))
     with app.app_context():
@@ -81,6 +104,11 @@ def migrated_postgres(postgres: PostgresServer, tmp_path_factory: pytest.TempPat
     return url
 
 
+@pytest.fixture(scope="session")
+def empty_postgres(postgres: PostgresServer, migrated_postgres: str) -> EmptyDatabases:
+    return EmptyDatabases(postgres, migrated_postgres)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh database; every test that asks for it runs on both kinds."""
@@ -89,10 +117,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(empty, tmp_path / "test.db")
         yield f"sqlite:///{tmp_path / 'test.db'}"
         return
-    server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.create_database(template=request.getfixturevalue("migrated_postgres"))
+    databases: EmptyDatabases = request.getfixturevalue("empty_postgres")
+    url = databases.take()
     yield url
-    server.drop_database(url)
+    databases.give_back(url)
 
 
 @pytest.fixture
