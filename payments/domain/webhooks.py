@@ -34,7 +34,7 @@ EVENTS = tuple(dict.fromkeys(SENT_AS.values()))
 
 _OF_MONEY = (
     *("user_id", "transaction_id", "transaction_type", "status", "amount", "currency"),
-    *("new_balance", "order_id", "provider", "provider_transaction_id"),
+    *("fee", "new_balance", "order_id", "provider", "provider_transaction_id"),
 )
 ALSO_TOLD: dict[str, tuple[str, ...]] = {
     "wallet.deposited": _OF_MONEY,
@@ -63,6 +63,8 @@ PATIENCE = timedelta(days=3)
 FORGIVEN_AFTER = timedelta(days=1)
 """Where nothing has failed for so long, nothing was tried: the next failure is the first."""
 KEPT = timedelta(days=30)
+AGAIN_AFTER_CRASH = timedelta(seconds=40)
+"""Longer than any try takes: name, connection and answer."""
 
 DISABLED_BY_STAFF, DISABLED_GONE, DISABLED_FAILING = "by_staff", "gone", "failing"
 

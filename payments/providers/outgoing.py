@@ -79,9 +79,13 @@ def checked(target: Target, *, production: bool, resolve: Resolve = resolve) -> 
 
 @cache
 def trust() -> ssl.SSLContext:
-    """Whom the machine trusts, and whom browsers do. Read once: it takes longer than a call."""
+    """Whom the machine trusts; whom browsers do, where it knows of nobody.
+
+    Read once: it takes longer than a call, and nobody else has a turn meanwhile.
+    """
     context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if not context.cert_store_stats()["x509_ca"]:
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     return context
 
 

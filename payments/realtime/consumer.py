@@ -28,9 +28,11 @@ from payments.services.cards import tell_new_cards
 from payments.services.clean import Cleaner
 from payments.services.expire import expire_once
 from payments.services.figures import LOOP_FAILURES, QUEUE_LAG
+from payments.services.payouts import ask_payouts
 from payments.services.reconcile import ask_watched, reconcile_once
 from payments.services.refund_questions import ask_refunds
 from payments.services.relay import Relay
+from payments.services.sealing import Sealer
 from payments.services.webhook_delivery import Courier
 from payments.store.db import Busy, now
 
@@ -44,7 +46,9 @@ EXPIRY_SECONDS = 1.0
 QUESTION_SECONDS = 0.5
 WATCHED_SECONDS = 2.0
 REFUND_SECONDS = 2.0
+PAYOUT_SECONDS = 2.0
 CARD_SECONDS = 2.0
+SEALING_SECONDS = 1.0
 CLEANING_SECONDS = 3600.0
 
 
@@ -99,6 +103,7 @@ class Background:
             "consumer": self._consumer.step,
             "patrol": self._every(ROUND_SECONDS, lambda: go_round(realtime)),
             "expiry": self._led("expiry", EXPIRY_SECONDS, lambda: expire_once(now())),
+            "sealing": self._led("sealing", SEALING_SECONDS, Sealer().once),
             "cleaning": self._led("cleaning", CLEANING_SECONDS, Cleaner().once),
             "deliveries": self._every(STEP_SECONDS, realtime.deliveries.step),
             "watched": self._every(
@@ -106,6 +111,7 @@ class Background:
             ),
             "cards": self._led("cards", CARD_SECONDS, lambda: tell_new_cards(rails, now())),
             "refunds": self._led("refunds", REFUND_SECONDS, lambda: ask_refunds(rails, now())),
+            "payouts": self._led("payouts", PAYOUT_SECONDS, lambda: ask_payouts(rails, now())),
             "webhooks": lambda: self._courier.step(lambda: self._leader.leads("webhooks")),
         }
         if self._mirror is not None:

@@ -21,23 +21,25 @@ from payments.store.db import end_read, in_transaction, now
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "customer": frozenset(),
-    "clerk": frozenset({"order.see", "order.create", "order.cancel", "order.confirm"}),
+    "clerk": frozenset(
+        {"order.see", "order.create", "order.cancel", "order.confirm", "withdrawal.see"}
+    ),
     "manager": frozenset(
         {
             *("order.see", "order.create", "order.cancel", "order.confirm"),
             *("order.approve", "order.refund"),
+            *("withdrawal.see", "withdrawal.settle"),
         }
     ),
-    "accountant": frozenset({"order.see"}),
+    "accountant": frozenset({"order.see", "withdrawal.see"}),
     "admin": frozenset(
         {
             *("order.see", "order.create", "order.cancel", "order.confirm"),
             *("order.approve", "order.refund", "webhook.edit"),
+            *("withdrawal.see", "withdrawal.settle"),
         }
     ),
-    "key": frozenset(
-        {"order.see", "order.create", "order.cancel", "order.refund", "webhook.edit"}
-    ),
+    "key": frozenset({"order.see", "order.create", "order.cancel", "order.refund", "webhook.edit"}),
 }
 """What each role may do, the shop's API key among them.
 
@@ -68,6 +70,10 @@ class Identity:
     @property
     def role(self) -> str | None:
         return "key" if self.kind == "key" else self.user.role if self.user else None
+
+    @property
+    def user_id(self) -> str | None:
+        return self.user.id if self.user else None
 
     @property
     def staff(self) -> bool:

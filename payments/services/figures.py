@@ -62,6 +62,12 @@ QUEUE_HEALTHY = Gauge(
 
 DATABASE_UP = Gauge("paychime_database_up", "1 where the database answered this very reading")
 
+PAYOUTS = Counter(
+    "paychime_payouts_total",
+    "Calls about customers' withdrawals, by what came of them: sent, refused, lost, away, asked",
+    ["rail", "outcome"],
+)
+
 CIRCUIT_OPEN = Gauge(
     "paychime_provider_circuit_open",
     "1 where this process leaves a rail in peace, because it does not answer",
@@ -89,3 +95,5 @@ WEBHOOKS = Counter(
 WEBHOOKS_WAITING = Gauge(
     "paychime_webhook_deliveries_waiting", "Messages that endpoints have still to take"
 )
+
+UNSEALED = Gauge("paychime_ledger_unsealed_postings", "Postings that the chain does not hold yet")

@@ -12,10 +12,11 @@ from payments.services.figures import (
     OUTBOX_LAG,
     OUTBOX_LAG_SECONDS,
     QUEUE_HEALTHY,
+    UNSEALED,
     WAITING,
     WEBHOOKS_WAITING,
 )
-from payments.store import outbox, waiting, webhook_deliveries
+from payments.store import outbox, seals, waiting, webhook_deliveries
 from payments.store.db import now
 
 
@@ -38,5 +39,6 @@ def _ask_the_database() -> None:
     OUTBOX_LAG.set(facts)
     OUTBOX_LAG_SECONDS.set((now() - since).total_seconds() if since else 0)
     WEBHOOKS_WAITING.set(webhook_deliveries.waiting())
+    UNSEALED.set(seals.tail(seals.recent()).count)
     for what, number in waiting.by_kind().items():
         WAITING.labels(what).set(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event, Thread
 
 import structlog
@@ -15,6 +15,7 @@ from payments import __version__
 from payments.domain.addresses import target_of
 from payments.domain.errors import InvalidInput
 from payments.domain.webhooks import (
+    AGAIN_AFTER_CRASH,
     DISABLED_FAILING,
     DISABLED_GONE,
     FORGIVEN_AFTER,
@@ -37,8 +38,6 @@ log = structlog.get_logger()
 LOOK_SECONDS = 0.5
 AT_ONCE = 4
 """To one endpoint; to one that fails only one, so that few wait for it in vain."""
-AGAIN_AFTER_CRASH = timedelta(seconds=40)
-"""Longer than any try: name, connection and answer."""
 
 Post = Callable[..., Reply]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from payments.domain import addresses
 from payments.domain.errors import Conflict, InvalidInput, NotFound
 from payments.domain.facts import Fact
+from payments.domain.snapshot import iso
 from payments.domain.webhooks import (
     DISABLED_BY_STAFF,
     EVENTS,
@@ -26,7 +27,7 @@ from payments.services.ids import new_id
 from payments.settings import Settings
 from payments.store import audit, outbox, webhook_deliveries, webhooks
 from payments.store.db import end_read, in_transaction, now
-from payments.store.webhook_deliveries import FAILED, WAITING, Delivery
+from payments.store.webhook_deliveries import FAILED, Delivery
 from payments.store.webhooks import Endpoint
 
 RIGHT = "webhook.edit"
@@ -79,7 +80,9 @@ def create(
             created_by=who.actor,
             created_at=now(),
         )
-        _record(who, "webhook.created", endpoint_id, url, events=chosen)
+        audit.record(
+            who.actor, "webhook.created", endpoint=endpoint_id, host=_host(url), events=chosen
+        )
         return _there(webhooks.find(endpoint_id))
 
     return in_transaction(change)
@@ -111,8 +114,10 @@ def edit(
         if changes.enabled and not before.enabled:
             _enable(endpoint_id)
         after = _there(webhooks.find(endpoint_id))
-        _record(
-            *(who, "webhook.changed", endpoint_id, after.url),
+        audit.record(
+            *(who.actor, "webhook.changed"),
+            endpoint=endpoint_id,
+            host=_host(after.url),
             events=list(after.events),
             enabled=after.enabled,
         )
@@ -140,7 +145,7 @@ def remove(who: Identity, endpoint_id: str) -> Endpoint:
     def change() -> Endpoint:
         endpoint = _there(webhooks.lock(endpoint_id))
         webhooks.remove(endpoint_id)
-        _record(who, "webhook.removed", endpoint_id, endpoint.url)
+        audit.record(who.actor, "webhook.removed", endpoint=endpoint_id, host=_host(endpoint.url))
         return endpoint
 
     return in_transaction(change)
@@ -158,7 +163,7 @@ def rotate(who: Identity, endpoint_id: str) -> Endpoint:
             previous_secret=before.secret,
             previous_until=now() + ROTATION,
         )
-        _record(who, "webhook.rotated", endpoint_id, before.url)
+        audit.record(who.actor, "webhook.rotated", endpoint=endpoint_id)
         return _there(webhooks.find(endpoint_id))
 
     return in_transaction(change)
@@ -181,17 +186,17 @@ def redeliver(who: Identity, delivery_id: str) -> Delivery:
         if before.fact is None:
             raise Conflict("What happened then is not kept any more.", code="message_gone")
         made = webhook_deliveries.send_again(before, before.fact, new_id("D"))
-        _record(who, "webhook.redelivered", endpoint.id, endpoint.url, delivery=before.id)
+        audit.record(who.actor, "webhook.redelivered", endpoint=endpoint.id, delivery=before.id)
         return made
 
     return in_transaction(change)
 
 
 def recover(who: Identity, endpoint_id: str, since: datetime) -> int:
-    """Sends again what the endpoint has not taken since then; how many messages.
+    """Sends now what the endpoint has not taken since then; how many messages.
 
-    What was never written down for it too: it was disabled, or did not exist. What waits is left to
-    its turn. Raises NotFound, InvalidInput, and Conflict where it is disabled.
+    What was given up, what waits for its next try, and what was never written down for it: it was
+    disabled, or did not exist. Raises NotFound, InvalidInput, and Conflict where it is disabled.
     """
     demand(who, RIGHT)
     if not now() - KEPT <= since <= now():
@@ -200,13 +205,18 @@ def recover(who: Identity, endpoint_id: str, since: datetime) -> int:
         )
     if not _there(webhooks.find(endpoint_id)).enabled:
         raise Conflict("The endpoint is disabled: enable it first.", code="endpoint_disabled")
-    sent, after, newest = 0, webhook_deliveries.fact_before(since), outbox.newest_id()
+    sent = in_transaction(lambda: webhook_deliveries.hurry(endpoint_id, since))
+    after, newest = webhook_deliveries.fact_before(since), outbox.newest_id()
     while after < newest and (facts := outbox.after_id(after, RECOVERED_AT_ONCE)):
         end_read()
         told = [fact for fact in facts if sent_as(fact) is not None and fact.at >= since]
         sent += in_transaction(lambda part=told: _recover(endpoint_id, part))  # type: ignore[misc]
         after = facts[-1].outbox_id
-    in_transaction(lambda: _record(who, "webhook.recovered", endpoint_id, "", messages=sent))
+    in_transaction(
+        lambda: audit.record(
+            who.actor, "webhook.recovered", endpoint=endpoint_id, since=iso(since), messages=sent
+        )
+    )
     return sent
 
 
@@ -257,7 +267,6 @@ def _there(endpoint: Endpoint | None) -> Endpoint:
     return endpoint
 
 
-def _record(who: Identity, action: str, endpoint_id: str, url: str, **detail: object) -> None:
-    """Of the address its host alone: a token may stand in the rest."""
-    host = urlsplit(url).hostname
-    audit.record(who.actor, action, endpoint=endpoint_id, host=host, **detail)
+def _host(url: str) -> str | None:
+    """What the audit keeps of an address: a token may stand in the rest."""
+    return urlsplit(url).hostname

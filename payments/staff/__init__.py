@@ -3,7 +3,7 @@
 The rights are the services'.
 """
 
-from payments.staff import actions, pages, unmatched
+from payments.staff import actions, hooks, pages, unmatched, withdrawals
 from payments.staff.blueprint import staff
 
-__all__ = ["actions", "pages", "staff", "unmatched"]
+__all__ = ["actions", "hooks", "pages", "staff", "unmatched", "withdrawals"]

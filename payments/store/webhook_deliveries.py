@@ -11,10 +11,10 @@ from sqlalchemy import Row, Select, and_, delete, func, or_, select, tuple_, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from payments.domain.facts import Fact
-from payments.domain.webhooks import KEPT, Answer, message_id, sent_as
+from payments.domain.webhooks import AGAIN_AFTER_CRASH, KEPT, Answer, message_id, sent_as
 from payments.store.db import LostRace, db, insert_once, now
 from payments.store.tables import outbox
-from payments.store.tables_webhooks import webhook_deliveries as deliveries
+from payments.store.tables import webhook_deliveries as deliveries
 from payments.store.webhooks import Endpoint
 
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
@@ -60,18 +60,17 @@ def _delivery_of(row: Row[Any]) -> Delivery:
     return Delivery(**{name: getattr(row, name) for name in _OWN}, fact=fact)
 
 
-def expect(
-    facts: Sequence[Fact], listening: Sequence[Endpoint], new_id: Callable[[], str]
-) -> None:
+def expect(facts: Sequence[Fact], listening: Sequence[Endpoint], new_id: Callable[[], str]) -> None:
     """A message for each fact and each endpoint that hears it, unless it is there already.
 
     In one order, so that two processes that do the same wait for each other and not for ever.
     """
     at = now()
     rows = [
-        _row(new_id(), endpoint.id, fact, at)
+        # A microsecond between two, so that they are listed and begun as they happened.
+        _row(new_id(), endpoint.id, fact, at + timedelta(microseconds=place))
         for endpoint in listening
-        for fact in facts
+        for place, fact in enumerate(facts)
         if endpoint.hears(sent_as(fact) or "")
     ]
     if rows:
@@ -234,6 +233,22 @@ def release(endpoint_id: str) -> None:
         .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.status == WAITING)
         .values(next_at=now())
     )
+
+
+def hurry(endpoint_id: str, since: datetime) -> int:
+    """What has failed before and waits is due now, but for what may be under way; how many."""
+    at = now()
+    rows = db.session.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.endpoint_id == endpoint_id,
+            deliveries.c.next_at > at + AGAIN_AFTER_CRASH,
+            deliveries.c.created_at >= since,
+        )
+        .values(next_at=at)
+        .returning(deliveries.c.id)
+    )
+    return len(rows.all())
 
 
 def waiting() -> int:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, exists, func, insert, or_, select, update
 
 from payments.store.db import db
-from payments.store.tables_webhooks import webhook_deliveries as deliveries
-from payments.store.tables_webhooks import webhook_endpoints as endpoints
+from payments.store.tables import webhook_deliveries as deliveries
+from payments.store.tables import webhook_endpoints as endpoints
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from payments.store.tables.orders import confirmations, orders, payments, refund
 from payments.store.tables.outbox import audit, idempotency_keys, outbox, sightings, topics
 from payments.store.tables.people import ROLES, api_keys, card_holders, logins, users
 from payments.store.tables.processes import leases, room_counts
+from payments.store.tables.webhooks import webhook_deliveries, webhook_endpoints
 
 __all__ = [
     "ROLES",
@@ -40,5 +41,7 @@ __all__ = [
     "users",
     "waiting",
     "wallets",
+    "webhook_deliveries",
+    "webhook_endpoints",
     "withdrawals",
 ]

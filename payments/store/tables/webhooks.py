@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from payments.store.db import db
-from payments.store.tables import Moment, one_of
+from payments.store.tables.columns import Moment, one_of, waiting
 
 webhook_endpoints = db.Table(
     "webhook_endpoints",
@@ -73,11 +73,10 @@ webhook_deliveries = db.Table(
 `round` is 0 for the first and grows with each redelivery; `webhook_id` stays. A row that waits
 without `next_at` belongs to an endpoint that is disabled.
 """
-Index(
+waiting(
     "ix_webhook_deliveries_due",
     webhook_deliveries.c.endpoint_id,
     webhook_deliveries.c.next_at,
-    postgresql_where=webhook_deliveries.c.next_at.is_not(None),
-    sqlite_where=webhook_deliveries.c.next_at.is_not(None),
+    when=webhook_deliveries.c.next_at.is_not(None),
 )
 Index("ix_webhook_deliveries_created", webhook_deliveries.c.created_at, webhook_deliveries.c.id)
