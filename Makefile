@@ -8,7 +8,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no
 TRANSLATIONS := payments/translations
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test long check format bench messages lock dev
+.PHONY: help install run test long faults check format bench pictures messages lock dev
 .NOTPARALLEL:
 
 help:
@@ -23,9 +23,13 @@ test: dev ## Install what the tests need, then check and test everything
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
-long: dev ## The tests that take minutes: two instances, sizing, the benchmark
+long: dev ## The other tests that take minutes: two instances, sizing, the benchmark
 	@.ci/install-tools
-	@$(BIN)/python -m pytest -m long
+	@$(BIN)/python -m pytest -m long --ignore=tests/faults
+
+faults: dev ## Break what can break, and write what then happened into docs/faults.md
+	@.ci/install-tools
+	@FAULTS_TABLE=docs/faults.md $(BIN)/python -m pytest tests/faults -m "long or not long"
 
 check: dev ## Formatting, lint, types and import contracts
 	@$(BIN)/ruff format --check .
@@ -39,6 +43,10 @@ format: dev ## Format the code and mend what lint can mend
 
 bench: dev ## Run the benchmark
 	@$(BIN)/python -m benchmarks
+
+pictures: dev ## Take docs/pictures/ again: every page and state, light, dark, small and printed
+	@.ci/install-tools
+	@$(BIN)/python -m tests.e2e.pictures
 
 # `Good` and `Operation` name what home.html and api_docs.html show of them by `_()`.
 messages: dev ## Extract and compile the words of the pages

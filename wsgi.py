@@ -38,6 +38,9 @@ KEEP_ALIVE_SECONDS = 75
 BODY_SECONDS = 30
 """Between two pieces of a body."""
 SIP_BYTES = 1_000_000
+ANSWER_SECONDS = 12
+"""PostgreSQL ends a statement that takes longer than 10 s: whoever is silent for longer hangs."""
+CONNECT_SECONDS = 5
 FRAMES_PER_TURN = 16
 """What always has something to read would never let the others have their turn."""
 
@@ -368,6 +371,27 @@ def go_green() -> None:
         warnings.simplefilter("ignore")
         import eventlet
     eventlet.monkey_patch()
+    _bound_queries()
+
+
+def _bound_queries() -> None:
+    """eventlet waits for ever on a PostgreSQL that hangs; whoever waits is to be told so.
+
+    psycopg2 closes the connection then, and the pool replaces it.
+    """
+    from eventlet.hubs import trampoline
+    from psycopg2 import OperationalError, extensions
+
+    ways = {extensions.POLL_READ: "read", extensions.POLL_WRITE: "write"}
+    connected = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
+
+    def wait(connection: Any) -> None:
+        while (state := connection.poll()) != extensions.POLL_OK:
+            silent = OperationalError("PostgreSQL does not answer.")
+            seconds = ANSWER_SECONDS if connection.status in connected else CONNECT_SECONDS
+            trampoline(connection, timeout=seconds, timeout_exc=silent, **{ways[state]: True})
+
+    extensions.set_wait_callback(wait)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,8 +12,12 @@ import pytest
 import requests
 
 from payments.domain.errors import ProviderUnavailable
+from payments.domain.order import Payment
+from payments.domain.ports import Payer
 from payments.domain.states import Kind
+from payments.providers.campay import Campay
 from payments.providers.circuit import FIRST_PAUSE
+from payments.services.checkout import start_payment
 from payments.services.reconcile import reconcile_once
 from payments.store import inbox, payments
 from payments.store.db import in_transaction, now
@@ -325,3 +329,21 @@ class TestARealServer:
         while shop.get(order, timeout=10).json()["status"] != "paid":
             assert time.monotonic() - rung < 10, server.log()
             time.sleep(0.05)
+
+
+def test_who_rings_before_our_prompt_is_answered_is_asked_although_that_answer_is_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people, order = bench.people, bench.people.order(CASE.price, CASE.currency)
+
+    def lost(_rail: Campay, payment: Payment, *_asked: object) -> None:
+        rings(bench, Said(order.id, payment.reference, order.amount, order.currency))
+        raise ProviderUnavailable("They have paid, and we shall never hear of it.")
+
+    monkeypatch.setattr(Campay, "start", lost)
+    asked = (people.house.rails, people.shop, order.id, "campay", Payer(phone="+237670000001"))
+    with pytest.raises(ProviderUnavailable):
+        people.in_app(start_payment, *asked, "http://localhost/back", "en")
+    assert attempt_of(people, order.id).status.value == "failed"
+    assert ask(bench) == 1
+    assert attempt_of(people, order.id).status.value == "succeeded"
