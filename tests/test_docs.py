@@ -45,7 +45,7 @@ from payments.providers.registry import CALLBACK, FETCH, PROVIDERS, START, Spec
 from payments.services import figures
 from payments.settings import load
 from payments.settings.reader import Reader
-from payments.store import tables
+from payments.store import statements, tables
 from payments.store.db import now
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -101,7 +101,9 @@ def _row(start: OrderStatus | PaymentStatus, kind: Kind, move: Move) -> str:
 LEGEND = (
     "## The ledger's words",
     "",
-    "- **receipt**: what was due becomes revenue, what is over is held in suspense.",
+    "- **receipt**: what was due becomes revenue. What is over goes to the customer's wallet, or",
+    "  is held in suspense where they have none. All of a deposit goes to its customer's wallet.",
+    "- **excess**: all of it is over, and goes the same way.",
     "- **suspense**: all of it is held; no order asks for it.",
     "- **reclassify**: from the account of confirmations by hand to the provider's own.",
     "",
@@ -338,6 +340,11 @@ def is_answered(routes: Map, path: str) -> bool:
 
 def test_every_fact_is_documented_and_no_other() -> None:
     assert set(first_cells("docs/integrate.md", "facts")) == FACTS
+
+
+def test_every_kind_of_movement_is_documented_and_no_other() -> None:
+    documented = first_cells("docs/wallets.md", "kinds")
+    assert sorted(documented) == sorted(statements.KINDS)
 
 
 def test_no_page_names_a_fact_or_a_right_that_is_not_there() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
 
@@ -33,7 +34,7 @@ class Reader:
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
-        self._kept: dict[str, str] = {}
+        self.kept: dict[str, str] = {}
 
     def curl(self, command: str) -> requests.Response:
         words = shlex.split(command.replace("\\\n", " "))
@@ -52,11 +53,11 @@ class Reader:
         method = "GET" if body is None else "POST"
         answer = requests.request(method, url, headers=headers, data=body, timeout=20)
         said = answer.json()
-        self._kept |= {n: said[n] for n in ("token", "watch_token") if n in said}
+        self.kept |= {n: said[n] for n in ("token", "watch_token") if n in said}
         return answer
 
     def _filled(self, value: str) -> str:
-        return re.sub(r"\$(\w+)", lambda found: self._kept[found[1]], value)
+        return re.sub(r"\$(\w+)", lambda found: self.kept[found[1]], value)
 
 
 def steps(page: str) -> Iterator[tuple[list[str], Any]]:
@@ -89,6 +90,29 @@ def test_the_examples_of_the_api_are_answered_as_the_page_says(shop: Shop) -> No
             shop.phone(said["reference"])
             wait_until_paid(shop, "order-2001")
     assert typed >= 9
+
+
+def test_a_wallet_is_topped_up_spent_and_emptied_as_the_page_says(shop: Shop) -> None:
+    reader, typed = Reader(shop), 0
+    for commands, shown in steps("docs/wallets.md"):
+        (command,) = commands
+        if "/order-3001/" in command:
+            claims = jwt.decode(reader.kept["token"], options={"verify_signature": False})
+            shop.open_order(60_000, id="order-3001", customer={"id": claims["sub"]})
+        answer = reader.curl(command)
+        assert answer.ok, f"{command}\n{answer.text}"
+        said, typed = answer.json(), typed + 1
+        assert set(said) == set(shown), command
+        for name in {"status", "balances", "version", "amount", "newBalance", "fee"} & set(shown):
+            assert said[name] == shown[name], command
+        for ours, theirs in zip(said.get("data", []), shown.get("data", []), strict=True):
+            assert set(ours) == set(theirs)
+            for name in ("amount", "balance", "kind", "currency", "description", "fee"):
+                assert ours[name] == theirs[name], name
+        if "/payment/deposit" in command:
+            shop.phone(said["transactionId"])
+            wait_until_paid(shop, said["transactionId"])
+    assert typed == 6
 
 
 def wait_until_paid(shop: Shop, order_id: str) -> None:

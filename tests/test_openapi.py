@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from payments import __version__
 from payments.api import docs
 from payments.store import cards
 from payments.store.db import in_transaction, now
-from tests.outside import ON_SQLITE, Caller, Json, page_of
+from tests.outside import ON_SQLITE, Caller, Json, attempt_of, momo_calls, page_of
 from tests.people import PASSWORD, People
 from tests.sandbox.payable_world import ENVIRONMENT as PAYABLE
 from tests.sandbox.payable_world import MERCHANT_ID, PayableWorld, payable_world
@@ -193,10 +193,9 @@ def test_what_is_told_is_what_is_answered(
     def call(who: str, method: str, path: str, body: Json | None = None, **named: str) -> Json:
         real = path.format(**named)
         caller = callers[who]
-        if method == "delete":
-            answer = caller.delete(real)
-        else:
-            answer = caller.get(real) if method == "get" else caller.post(real, body)
+        answer = caller.client.open(
+            f"/api/v1{real}", method=method, json=body, headers=caller.headers
+        )
         responses = document["paths"][f"/api/v1{path.split('?')[0]}"][method]["responses"]
         status = str(answer.status_code) if str(answer.status_code) in responses else "default"
         ((kind, content),) = responses[status]["content"].items()
@@ -236,17 +235,64 @@ def test_what_is_told_is_what_is_answered(
     for _ in range(2):
         call("key", "post", "/orders/{order_id}/cancel", {}, order_id=third)
     call("nobody", "get", "/orders")
+    deposit = {"amount": 50_000, "provider": "momo"}
+    deposited = call("owner", "post", "/payment/deposit", deposit)["transactionId"]
+    call("key", "post", "/payment/deposit", deposit)
+    momo_calls(app, attempt_of(people, deposited))
+    for path in ("/wallet", "/wallet/events?after=0", "/wallet/entries?limit=1"):
+        assert call("owner", "get", path)
+        call("key", "get", path)
+    money_goes_out(call)
     token = kept_card(people, ipg)
     call("owner", "get", "/cards")
     call("key", "get", "/cards")
     for _ in range(2):
         call("owner", "delete", "/cards/{token_id}", token_id=token)
+    began = call("key", "get", "/orders/{order_id}", order_id=first)["created_at"]
+    hook = {"url": "http://127.0.0.1:9/hooks", "events": ["order.paid"]}
+    path = "/webhook-endpoints"
+    own = call("key", "post", path, hook)["id"]
+    one_hook = f"{path}/{{endpoint_id}}"
+    call("key", "post", path, {})
+    call("key", "get", f"{path}?limit=1")
+    call("key", "get", f"{path}?limit=0")
+    for since in (began, "then"):
+        call("key", "post", f"{one_hook}/recover", {"since": since}, endpoint_id=own)
+    path = "/webhook-deliveries"
+    sent = call("key", "get", path)["data"][0]["id"]
+    call("key", "get", f"{path}?limit=0")
+    for delivery in (sent, "none"):
+        call("key", "post", f"{path}/{{delivery_id}}/redeliver", {}, delivery_id=delivery)
+    for endpoint in (own, "none"):
+        call("key", "patch", one_hook, {"enabled": True}, endpoint_id=endpoint)
+        call("key", "post", f"{one_hook}/rotate", {}, endpoint_id=endpoint)
+        call("key", "delete", one_hook, endpoint_id=endpoint)
     told = {
         (one.method, one.path.removeprefix("/api/v1"), str(status))
         for one in docs.OPERATIONS
         for status in (*one.answers, "default")
     }
     assert visited == told
+
+
+def money_goes_out(call: Callable[..., Json]) -> None:
+    """Deposits that people confirm, and withdrawals: each with each of its answers."""
+    deposit = {"provider": "momo"}
+    for amount in (50_000, 60_000):
+        name = call("owner", "post", "/payment/deposit", {**deposit, "amount": amount})
+        say = {"transactionId": name["transactionId"]}
+        call("clerk", "post", "/payment/confirm-deposit", say)
+        call("owner", "post", "/payment/confirm-deposit", say)
+    out = {"amount": 10_000, "currency": "VND", "destination": "0912345678"}
+    call("key", "post", "/payment/withdraw", out)
+    settle, fail = "/withdrawals/{withdrawal_id}/settle", "/withdrawals/{withdrawal_id}/fail"
+    for paths in ((settle, fail), (fail, settle)):
+        name = call("owner", "post", "/payment/withdraw", out)["transactionId"]
+        for path in paths:
+            end = {"evidence": f"FT {name}", "reason": "No such account"}
+            call("manager", "post", path, end, withdrawal_id=name)
+    call("owner", "get", "/withdrawals?limit=1")
+    call("key", "get", "/withdrawals")
 
 
 def test_the_page_to_read_it_names_every_call_and_no_outside_host(app: Flask) -> None:

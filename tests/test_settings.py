@@ -130,6 +130,19 @@ BAD: list[tuple[dict[str, str], str]] = [
         for one in ("5000000", "VND=5", "VND:x", "VND:-1", "vnd:5", "XXX:5", "DOGE:5", "VND:1.5")
     ),
     *(({"CONFIRM_LIMIT": one}, "CONFIRM_LIMIT") for one in ("VND:1,VND:2", "VND:1;INR:2")),
+    *(
+        ({name: one}, name)
+        for name in ("DEPOSIT_LIMITS", "WITHDRAWAL_LIMITS")
+        for one in ("VND:5", "VND:5-4", "VND:0-4", "VND:-5-4", "XXX:1-2", "VND:1-2,VND:1-2", "1-2")
+    ),
+    *(
+        ({"WITHDRAWAL_PASSWORD_ABOVE": one}, "WITHDRAWAL_PASSWORD_ABOVE")
+        for one in ("5", "VND:-1", "DOGE:5")
+    ),
+    *(
+        ({"FEES": one}, "FEES")
+        for one in ("deposit:*:VND=1%", "withdrawal:momo:VND=1%", "withdrawal:*:XXX=1", "1%")
+    ),
     ({"SANDBOX": "0", "MOMO_PARTNER_CODE": "X"}, "MOMO_ACCESS_KEY"),
     (
         {"SANDBOX": "0", "MOMO_PARTNER_CODE": "X", "MOMO_ACCESS_KEY": SECRET},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -20,7 +21,7 @@ from payments.domain.errors import (
 )
 from payments.domain.strict_json import parse_object
 from payments.front.problems import problem_of, status_of
-from payments.front.request import identity
+from payments.front.request import house, identity
 from payments.store import idempotency
 from payments.store.db import Unknown, in_transaction
 
@@ -78,18 +79,24 @@ def idempotent(view: View) -> View:
             return make_response(view(**path))
         if not 0 < len(key) <= 200 or not key.isprintable():
             raise InvalidInput("An Idempotency-Key takes 1 to 200 characters.", code="invalid_key")
-        caller = _caller()
-        digest = hashlib.sha256(request.full_path.encode() + b"\0" + request.get_data()).hexdigest()
-        kept = in_transaction(lambda: idempotency.begin(caller, key, digest))
+        caller, digests = _caller(), _digests()
+        kept = in_transaction(lambda: idempotency.begin(caller, key, digests[0]))
         if kept is None:
             return _run(caller, key, view, path)
-        if kept.digest != digest:
+        if kept.digest not in digests:
             raise IdempotencyMismatch("This Idempotency-Key came with another request.")
         if kept.status is None or kept.body is None:
             raise Conflict("The first request is still running.", code="still_running")
         return _again(kept.status, kept.body)
 
     return once
+
+
+def _digests() -> list[str]:
+    """Of path and body, by each secret in force: a password in it cannot be guessed from them."""
+    whole = request.full_path.encode() + b"\0" + request.get_data()
+    keys = house().settings.secret_keys
+    return [hmac.new(key.encode(), whole, hashlib.sha256).hexdigest() for key in keys]
 
 
 def _caller() -> str:

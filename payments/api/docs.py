@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from payments import __version__
 from payments.api import schemas as s
+from payments.api import schemas_webhooks as hooks
+from payments.api import schemas_withdrawals as w
 
 docs = Blueprint("docs", __name__, url_prefix="/api")
 
@@ -71,11 +73,55 @@ OPERATIONS = (
         asks=("after",),
     ),
     Operation(
+        "get",
+        "/api/v1/wallet/entries",
+        "The person's statement, newest first",
+        None,
+        {200: s.EntryList},
+        asks=("currency", "from", "to", "kind", "cursor", "limit"),
+    ),
+    Operation(
         "post",
         "/api/v1/payment/deposit",
         "Top up the person's wallet",
         s.DepositIn,
         {201: s.DepositOut},
+    ),
+    Operation(
+        "post",
+        "/api/v1/payment/confirm-deposit",
+        "Confirm a deposit whose money staff have seen",
+        w.ConfirmDepositIn,
+        {200: w.DepositConfirmed, 202: w.DepositHeld},
+    ),
+    Operation(
+        "post",
+        "/api/v1/payment/withdraw",
+        "Take money out of the person's wallet",
+        w.WithdrawIn,
+        {201: w.WithdrawOut},
+    ),
+    Operation(
+        "get",
+        "/api/v1/withdrawals",
+        "The person's withdrawals, newest first; everybody's for staff",
+        None,
+        {200: w.WithdrawalList},
+        asks=("cursor", "limit"),
+    ),
+    Operation(
+        "post",
+        "/api/v1/withdrawals/{withdrawal_id}/settle",
+        "Say that a withdrawal was sent",
+        w.SettleIn,
+        {200: w.WithdrawalOut},
+    ),
+    Operation(
+        "post",
+        "/api/v1/withdrawals/{withdrawal_id}/fail",
+        "Give a withdrawal's money back",
+        w.FailIn,
+        {200: w.WithdrawalOut},
     ),
     Operation("get", "/api/v1/cards", "The person's saved cards", None, {200: s.CardList}),
     Operation("delete", "/api/v1/cards/{token_id}", "Remove a saved card", None, {200: s.CardOut}),
@@ -102,6 +148,64 @@ OPERATIONS = (
         "Give money back",
         s.RefundIn,
         {201: s.RefundList},
+    ),
+    Operation(
+        "post",
+        "/api/v1/webhook-endpoints",
+        "Have a system of yours told what happens",
+        hooks.EndpointIn,
+        {201: hooks.EndpointMade},
+    ),
+    Operation(
+        "get",
+        "/api/v1/webhook-endpoints",
+        "Who is told, newest first",
+        None,
+        {200: hooks.EndpointList},
+        asks=("cursor", "limit"),
+    ),
+    Operation(
+        "patch",
+        "/api/v1/webhook-endpoints/{endpoint_id}",
+        "Change an endpoint, disable it or enable it again",
+        hooks.EndpointChanges,
+        {200: hooks.EndpointOut},
+    ),
+    Operation(
+        "delete",
+        "/api/v1/webhook-endpoints/{endpoint_id}",
+        "Remove an endpoint with all its deliveries",
+        None,
+        {200: hooks.EndpointOut},
+    ),
+    Operation(
+        "post",
+        "/api/v1/webhook-endpoints/{endpoint_id}/rotate",
+        "A new secret; both sign for 24 hours",
+        None,
+        {200: hooks.EndpointRotated},
+    ),
+    Operation(
+        "post",
+        "/api/v1/webhook-endpoints/{endpoint_id}/recover",
+        "Send again what an endpoint has not taken",
+        hooks.RecoverIn,
+        {200: hooks.RecoverOut},
+    ),
+    Operation(
+        "get",
+        "/api/v1/webhook-deliveries",
+        "What was sent, newest first",
+        None,
+        {200: hooks.DeliveryList},
+        asks=("endpoint_id", "status", "cursor", "limit"),
+    ),
+    Operation(
+        "post",
+        "/api/v1/webhook-deliveries/{delivery_id}/redeliver",
+        "Send a message once more",
+        None,
+        {201: hooks.DeliveryOut},
     ),
 )
 """Every call of the API; a test holds it against the routes."""

@@ -173,10 +173,47 @@ class WalletOut(BaseModel):
     version: int
 
 
+class WalletEvent(EventOut):
+    """What is about money says more than what is about a card."""
+
+    transaction_id: str | None = None
+    transaction_type: Literal["deposit", "payment", "refund", "withdrawal"] | None = None
+    status: Literal["pending", "completed", "failed", "cancelled"] | None = None
+    amount: int | None = None
+    currency: str | None = None
+    message: str | None = Field(None, description="in the person's language")
+
+
 class WalletEvents(BaseModel):
     version: int
     snapshot: WalletOut
-    events: list[EventOut]
+    events: list[WalletEvent]
+
+
+class EntryOut(BaseModel):
+    id: str
+    at: str
+    kind: Literal[
+        "deposit",
+        "payment",
+        "excess",
+        "refund",
+        "withdrawal",
+        "withdrawal_returned",
+        "other",
+    ]
+    amount: int = Field(description="above zero: it came in")
+    fee: int = Field(description="the part of a withdrawal's amount that is its fee")
+    currency: str
+    balance: int = Field(description="of this currency, after it")
+    reference: str = Field(description="of the attempt, the refund or the withdrawal")
+    order_id: str | None
+    description: str | None = Field(description="the order's")
+
+
+class EntryList(BaseModel):
+    data: list[EntryOut]
+    next_cursor: str | None
 
 
 class CardOut(BaseModel):

@@ -9,30 +9,58 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from payments.cli.saying import as_json, bar, say
-from payments.services import rebuild
-from payments.store import digest, ledger
-from payments.store.db import unhurried
+from payments.services import rebuild, sealing
+from payments.store import digest, ledger, seals
+from payments.store.db import now
 from payments.store.elsewhere import NotEmpty, make_tables, other_database, snapshot
 
 books = AppGroup("ledger", help="The double-entry ledger.")
 
 
 @books.command("verify")
+@click.option(
+    "--head", "noted", metavar="HASH", help="The head of the chain, as it was noted once."
+)
 @as_json
-def verify_ledger(as_json: bool) -> None:
-    """Exit 1, and why, where stored figures contradict each other."""
-    unhurried()
-    faults = list(ledger.faults())
-    totals = {f"{account} {currency}": n for (account, currency), n in ledger.balances().items()}
+def verify_ledger(noted: str | None, as_json: bool) -> None:
+    """Exit 1, and why, where stored figures contradict each other.
+
+    Prints the head of the chain of hashes: note it down elsewhere. With --head a chain that was cut
+    off or made anew since is found too.
+    """
+    with snapshot():
+        faults = list(ledger.faults())
+        totals = {f"{account} {money}": n for (account, money), n in ledger.balances().items()}
+        head, tail = seals.head(), seals.tail()
+        if noted is not None and not seals.has(noted.strip().lower()):
+            faults.append(f"the noted head {noted.strip()[:80]!r} is no link of the chain any more")
+    age = round((now() - tail.oldest).total_seconds()) if tail.oldest else 0
+    chain = f"{head.seq} sealed, the head is {head.hash}"
+    if tail.count:
+        chain += f"; {tail.count} not sealed yet, the oldest for {age} s"
+    right = f"The ledger is right: {len(totals)} accounts."
     say(
         as_json,
-        "\n".join(faults) if faults else f"The ledger is right: {len(totals)} accounts.",
+        "\n".join([*(faults or [right]), chain]),
         ok=not faults,
         faults=faults,
         balances=totals,
+        sealed=head.seq,
+        head=head.hash,
+        unsealed=tail.count,
+        oldest_unsealed_seconds=age,
     )
     if faults:
         sys.exit(1)
+
+
+@books.command("seal")
+@as_json
+def seal_ledger(as_json: bool) -> None:
+    """Adds what is posted to the chain of hashes; the server does so each second."""
+    done, head = sealing.seal(), seals.head()
+    words = f"{done} postings sealed; the head is {head.hash} ({head.seq})"
+    say(as_json, words, sealed=done, seq=head.seq, head=head.hash)
 
 
 @books.command("digest")

@@ -24,7 +24,8 @@ class Notice:
 
     `rail` is the way to pay that the attempt was begun on, where it has another name than the
     sender: several feeds report of one bank account. `refund` names a refund, ours or the
-    provider's, where the statement is about that and not about the payment.
+    provider's, where the statement is about that and not about the payment; `payout` in the same
+    way a withdrawal. A doorbell may not know which of the two it is about, and names both.
 
     `proven` False: a doorbell. The sender has not proved what it says, so the provider is asked,
     and its answer is the statement.
@@ -52,6 +53,7 @@ class Notice:
     signed: bytes | None = None
     rail: str | None = None
     refund: str | None = None
+    payout: str | None = None
     proven: bool = True
     again: bool = False
     memos: tuple[str, ...] | None = None

@@ -12,6 +12,7 @@ from payments.domain.facts import Fact
 from payments.domain.money import Money
 from payments.domain.notice import Action, Notice
 from payments.domain.order import Order, Payment
+from payments.domain.withdrawals import Withdrawal
 
 Clock = Callable[[], datetime]
 """The time now, in UTC. Tests move it."""
@@ -123,6 +124,18 @@ class Provider(Protocol):
 
     def fetch_refund(self, payment: Payment, refund_id: str, provider_refund_id: str) -> Fetched:
         """Asks how a refund stands that the provider has taken. Raises ProviderUnavailable."""
+        ...
+
+    def payout(self, withdrawal: Withdrawal) -> str | None:
+        """Sends a customer's money; the provider's name for it, where it gave one.
+
+        Its end is told later. Raises ProviderRefused: nothing was sent. Raises ProviderUnavailable,
+        with the fact `sent` where it may have been sent all the same.
+        """
+        ...
+
+    def fetch_payout(self, withdrawal: Withdrawal) -> Fetched:
+        """Asks how one stands that may have been sent. Raises ProviderUnavailable."""
         ...
 
     def cards(self, holder: CardHolder) -> Sequence[Card]:

@@ -22,7 +22,10 @@ PROVE_THEMSELVES = frozenset(
 
 
 def limit(app: Flask, api: Sequence[Blueprint], api_rate: int) -> None:
-    """`api_rate` a second by key or person, sign-in ten a minute. Staff and callbacks go free."""
+    """`api_rate` a second by key or person; sign-in, and a password typed again, ten a minute.
+
+    Staff and callbacks go free.
+    """
     app.before_request(refuse_unreadable)
     limiter = Limiter(_caller, app=app, storage_uri="memory://")
     for calls in api:
@@ -33,6 +36,17 @@ def limit(app: Flask, api: Sequence[Blueprint], api_rate: int) -> None:
             one_door = limiter.shared_limit(SIGN_IN, "sign in", key_func=counted, methods=["POST"])
             sign_in = one_door(sign_in)
         app.view_functions[view] = sign_in
+    for view in ("web.withdraw", "api.withdraw"):
+        consent: Any = app.view_functions[view]
+        for counted in (_caller, get_remote_address):
+            one_door = limiter.shared_limit(
+                *(SIGN_IN, "password"),
+                key_func=counted,
+                methods=["POST"],
+                exempt_when=_without_password,
+            )
+            consent = one_door(consent)
+        app.view_functions[view] = consent
     app.before_request(guard_api)
     app.after_request(allow_listed_origins)
 
@@ -54,16 +68,26 @@ def _is_staff() -> bool:
 
 def _account() -> str:
     """The account that is tried; where none is named, nobody's is held up."""
+    email = _said("email")
+    if not isinstance(email, str):
+        return f"no account:{get_remote_address()}"
+    return f"account:{email.strip().lower()[:254]}"
+
+
+def _without_password() -> bool:
+    """What tries no password is not counted with those that do."""
+    return not _said("password")
+
+
+def _said(name: str) -> Any:
+    """A field of the form, or of the JSON object; None where there is no such."""
     body: Mapping[str, Any] = request.form
     if request.is_json:
         try:
             body = parse_object(request.get_data())
         except ValueError:
             body = {}
-    email = body.get("email")
-    if not isinstance(email, str):
-        return f"no account:{get_remote_address()}"
-    return f"account:{email.strip().lower()[:254]}"
+    return body.get(name)
 
 
 def refuse_unreadable() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from copy import copy
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel, get_locale
 from flask_compress import Compress
@@ -57,6 +57,7 @@ def dress(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.add_template_filter(money)
     app.add_template_filter(when)
+    app.add_template_filter(day)
     app.context_processor(_words)
     app.url_defaults(_in_this_language)
     app.after_request(_headers)
@@ -96,6 +97,11 @@ def when(moment: str | datetime | None) -> str:
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     zone = ZoneInfo(house().settings.shop_timezone)
     return str(format_datetime(at.astimezone(zone), "medium", locale=get_locale()))
+
+
+def day(of: date) -> str:
+    """A day in the reader's form."""
+    return str(format_date(of, "medium", locale=get_locale()))
 
 
 def _words() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
@@ -47,17 +48,28 @@ def _http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return make_response(error.response)
     status = error.code or 500
+    wait = error.limit.limit.get_expiry() if isinstance(error, RateLimitExceeded) else None
     if for_programs():
         code = HTTPStatus(status).phrase.lower().replace(" ", "_")
         answer = problem(status, code, str(error.description or ""))
     else:
-        answer = _page(status)
+        answer = _page(status, _wait_words(wait) if wait else None)
     for name, value in error.get_headers():
         if name.lower() in {"retry-after", "allow"}:
             answer.headers[name] = value
-    if isinstance(error, RateLimitExceeded):
-        answer.headers["Retry-After"] = str(error.limit.limit.get_expiry())
+    if wait:
+        answer.headers["Retry-After"] = str(wait)
     return answer
+
+
+def _wait_words(seconds: int) -> str:
+    return str(
+        ngettext(
+            "Please wait %(num)s second and try again.",
+            "Please wait %(num)s seconds and try again.",
+            seconds,
+        )
+    )
 
 
 def _database_away(error: Exception) -> Response:

@@ -37,6 +37,8 @@ FAILURES = {
     "balance_too_low": _l("The shop's account with the provider holds too little for this."),
     "refund_rejected": _l("The provider refused the refund."),
     "refund_not_possible": _l("The provider cannot refund this payment."),
+    "payout_rejected": _l("The provider could not send the money there."),
+    "payout_not_possible": _l("The provider sends no money for this shop now."),
 }
 
 REFUSALS = {
@@ -58,6 +60,18 @@ REFUSALS = {
     "order_ended": _l("This order can no longer be cancelled."),
     "nothing_to_refund": _l("There is nothing to refund."),
     "refund_ended": _l("This refund has ended."),
+    "invalid_destination": _l("Money of this currency cannot be sent there. Check the number."),
+    "no_wallet": _l("You have no balance in this currency."),
+    "password_needed": _l("For this amount, type your password again."),
+    "wrong_password": _l("The password is wrong."),
+    "no_password": _l(
+        "For this amount a password is needed, and you have none here. Ask the shop."
+    ),
+    "withdrawal_ended": _l("This withdrawal has ended."),
+    "withdrawal_under_way": _l(
+        "The provider may have sent it. Look it up there, then say that it was not sent."
+    ),
+    "payout_evidence_used": _l("This evidence has settled another withdrawal."),
     "already_resolved": _l("Somebody has dealt with this already."),
     "money_waits": _l("This money has come already: assign it under Unmatched money."),
 }
@@ -66,6 +80,7 @@ PARKED = {
     "unknown_order": _l("No such order"),
     "unknown_payment": _l("No such payment"),
     "unknown_refund": _l("No such refund"),
+    "unknown_payout": _l("No such withdrawal"),
     "another_amount": _l("Another amount than asked for"),
     "another_currency": _l("Another currency than asked for"),
     "another_provider": _l("The payment is another provider's"),
@@ -114,11 +129,27 @@ SCANNED_WITH = {
 }
 """Where a rail's code is not read by an app of the rail's name."""
 
-RAILS = {"manual": _l("Confirmed by the shop"), "payable": _l("Card")}
+RAILS = {
+    "manual": _l("Confirmed by the shop"),
+    "payable": _l("Card"),
+    "wallet": _l("Balance"),
+}
 """Where the name of a rail tells its payer nothing."""
 
 BESIDE_THE_CODE = {"bank": _l("Open this code at Pay2S")}
 """The link to the provider's page where that page shows the same code, and so comes after it."""
+
+
+MOVEMENTS = {
+    "deposit": _l("Top-up"),
+    "payment": _l("Payment"),
+    "excess": _l("Paid too much"),
+    "refund": _l("Refund"),
+    "withdrawal": _l("Withdrawal"),
+    "withdrawal_returned": _l("Withdrawal returned"),
+    "other": _l("Correction"),
+}
+"""What a line of a wallet's statement was."""
 
 
 def failure_words(code: str | None) -> str | None:
@@ -147,8 +178,12 @@ def refusal_words(error: PaychimeError) -> str:
             )
         )
     if "most" in facts:
-        least, most = (money(amount, facts["currency"]) for amount in (1, facts["most"]))
+        span = (facts.get("least", 1), facts["most"])
+        least, most = (money(amount, facts["currency"]) for amount in span)
         return str(gettext("The amount is from %(least)s to %(most)s.", least=least, most=most))
+    if error.code == "insufficient_funds":
+        has = money(facts["balance"], facts["currency"])
+        return str(gettext("Your balance is only %(amount)s.", amount=has))
     known = REFUSALS.get(error.code) or FAILURES.get(error.code) or PARKED.get(error.code)
     return str(known or error.message)
 
@@ -164,6 +199,10 @@ def role_words(role: str) -> str:
 def actor_words(actor: str) -> str:
     """Who did it: somebody by their id, a provider or a key by its name, or these two."""
     return str(ACTORS.get(actor, actor))
+
+
+def movement_words(kind: str) -> str:
+    return str(MOVEMENTS[kind])
 
 
 def rail_words(key: str) -> str:

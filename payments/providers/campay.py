@@ -1,7 +1,7 @@
 """CamPay (Cameroon): MTN Mobile Money and Orange Money by a prompt on the payer's phone.
 
 A callback's JWT covers none of its fields, so it only rings: `GET /transaction/{reference}/` tells.
-Refunds are withdrawals to the payer's number. Amounts are whole francs.
+Refunds and what customers withdraw are withdrawals to their number. Amounts are whole francs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from payments.domain.money import Money
 from payments.domain.notice import RUNG, Action, Notice
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Addresses, Answer, Fetched, Payer, Refunded, Started
+from payments.domain.withdrawals import Withdrawal
 from payments.providers import campay_wire as wire
 from payments.providers.campay_calls import Calls
 from payments.providers.campay_token import check_token
@@ -27,6 +28,12 @@ PROMPT_SECONDS = 30.0
 
 HISTORY_SECONDS = 5.0
 HISTORY_DAYS = 2
+
+SENDING_REFUSED = {
+    "refund_rejected": "refund_not_possible",
+    "payout_rejected": "payout_not_possible",
+}
+"""Our word for a refusal of money that is to leave, and for its not being allowed at all."""
 
 HISTORY = ("start_date", "end_date")
 """UNCONFIRMED names. A history that cannot be had is no answer, and no harm."""
@@ -107,31 +114,55 @@ class Campay:
         before = self._sent_before(refund_id)
         if before is not None:
             return Refunded(before, final=False)
-        asked = {
-            "amount": str(money.amount),
-            "currency": money.currency,
-            "to": self._number(payment),
-            "description": wire.plain("Refund", refund_id),
-            wire.EXTERNAL: refund_id,
-        }
+        number = self._number(payment)
         try:
-            reply = self._calls.call("POST", "/withdraw/", asked, PROMPT_SECONDS, again=False)
+            sent = self._send(refund_id, money, number, "Refund", "refund_rejected")
         except ProviderUnavailable as away:
             if away.facts.get("sent"):
                 return Refunded(refund_id, final=False)
             raise
-        # A conflict may be this very refund, sent before: another could be paid twice.
-        if reply.ok or reply.status == 409:
-            return Refunded(wire.id_of(reply.body.get("reference")) or refund_id, final=False)
-        raise _refusal(reply, "refund_rejected")
+        return Refunded(sent or refund_id, final=False)
 
     def fetch_refund(self, payment: Payment, refund_id: str, provider_refund_id: str) -> Fetched:
         known = provider_refund_id if provider_refund_id != refund_id else None
-        found, raw = self._transaction(known or self._looked_up(refund_id, _today()))
-        if found is None or found.external not in {None, refund_id}:
-            return Fetched(raw, ())
-        if found.currency != payment.currency:
-            return Fetched(raw, ())
+        notice, raw = self._sent(refund_id, payment.currency, known, _today())
+        return Fetched(raw, (replace(notice, refund=refund_id),) if notice else ())
+
+    def payout(self, withdrawal: Withdrawal) -> str | None:
+        number = wire.number_of(withdrawal.destination.get("phone"))
+        return self._send(withdrawal.id, withdrawal.money, number, "Withdrawal", "payout_rejected")
+
+    def fetch_payout(self, withdrawal: Withdrawal) -> Fetched:
+        """Where the answer to the withdrawal was lost, the history names it."""
+        day = withdrawal.created_at.astimezone(UTC).date()
+        notice, raw = self._sent(withdrawal.id, withdrawal.currency, withdrawal.known_as, day)
+        return Fetched(raw, (replace(notice, payout=withdrawal.id),) if notice else ())
+
+    def _send(self, name: str, money: Money, number: str, word: str, refused: str) -> str | None:
+        """Money of ours to a number, under our `name`; CamPay's name for it, if it says one."""
+        asked = {
+            "amount": str(money.amount),
+            "currency": money.currency,
+            "to": number,
+            "description": wire.plain(word, name),
+            wire.EXTERNAL: name,
+        }
+        reply = self._calls.call("POST", "/withdraw/", asked, PROMPT_SECONDS, again=False)
+        # A conflict may be this very money, sent before: another could be paid twice.
+        if reply.ok or reply.status == 409:
+            return wire.id_of(reply.body.get("reference"))
+        raise _refusal(reply, refused)
+
+    def _sent(
+        self, name: str, currency: str, known: str | None, day: date
+    ) -> tuple[Notice | None, bytes]:
+        """How it stands what we sent since that `day`, by CamPay's name for it or by the history's.
+
+        None where CamPay has none of this name and currency.
+        """
+        found, raw = self._transaction(known or self._looked_up(name, day, _today()))
+        if found is None or found.external not in {None, name} or found.currency != currency:
+            return None, raw
         notice = Notice(
             provider=wire.KEY,
             event_id=f"{found.reference}:{found.status}",
@@ -140,9 +171,8 @@ class Campay:
             amount=found.amount,
             currency=found.currency,
             reason_code=found.reason,
-            refund=refund_id,
         )
-        return Fetched(raw, (notice,))
+        return notice, raw
 
     def _number(self, payment: Payment) -> str:
         """Where the money came from: the number that was asked, else the one that paid."""
@@ -179,10 +209,11 @@ class Campay:
         except ProviderUnavailable:
             return None
 
-    def _looked_up(self, name: str, day: date) -> str | None:
-        """CamPay's reference of what we have named so in its description, about that day."""
+    def _looked_up(self, name: str, day: date, until: date | None = None) -> str | None:
+        """CamPay's reference of what we have named so in its description, about those days."""
         around = timedelta(days=HISTORY_DAYS)
-        span = dict(zip(HISTORY, (str(day - around), str(day + around)), strict=True))
+        days = (str(day - around), str((until or day) + around))
+        span = dict(zip(HISTORY, days, strict=True))
         reply = self._calls.call("POST", "/history/", span, HISTORY_SECONDS, tries=1)
         rows = reply.body.get("data") if reply.ok else None
         for row in rows if isinstance(rows, list) else ():
@@ -202,9 +233,9 @@ def _refusal(reply: Reply, code: str = "provider_refused") -> ProviderRefused | 
         return ProviderRefused("CamPay does not take this number.", code=known, field="phone")
     if known is not None:
         return ProviderRefused("CamPay does not take this payment.", code=known)
-    if reply.status == 403 and code == "refund_rejected":
+    if reply.status == 403 and code in SENDING_REFUSED:
         # Withdrawals have to be allowed in the app's settings at CamPay.
-        return ProviderRefused("CamPay does not let us send money.", code="refund_not_possible")
+        return ProviderRefused("CamPay does not let us send money.", code=SENDING_REFUSED[code])
     if reply.status in {400, 422}:
         return ProviderRefused("CamPay does not take this payment.", code=code)
     return ProviderUnavailable(f"CamPay cannot take payments now (HTTP {reply.status}).")

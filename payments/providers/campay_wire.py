@@ -219,6 +219,8 @@ def doorbell(fields: Mapping[str, Any], body: bytes) -> Notice:
         kind=Kind.PROCESSING,
         reference=None if back else ours,
         transaction_id=reference,
+        # What leaves is a refund or a withdrawal: whichever of the two has this name.
         refund=(ours or reference) if back else None,
+        payout=(ours or reference) if back else None,
         proven=False,
     )

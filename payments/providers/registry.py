@@ -15,6 +15,8 @@ from payments.settings import Settings
 
 START, FETCH, CALLBACK, CARDS = "start", "fetch", "callback", "cards"
 REFUND, FETCH_REFUND = "refund", "fetch_refund"
+PAYOUT = "payout"
+"""To send money to customers, and to say how that stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,15 @@ class Spec:
     `limits`: currency to (least, most) minor units of one payment, as the rail says. `asks` are
     the fields that a payer has to fill in. A row without limits only takes callbacks; their
     attempts are on another row's rail.
+
+    `payouts`: the field of a destination that it sends to, and the limits of one payout.
     """
 
     label: str
     adapters: tuple[Adapter, ...]
     limits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     asks: tuple[str, ...] = ()
+    payouts: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)
 
 
 def _one(path: str, setting: str, *abilities: str) -> Adapter:
@@ -57,10 +62,11 @@ PROVIDERS: dict[str, Spec] = {
     ),
     "campay": Spec(
         "CamPay",
-        (_one("campay:Campay", "campay", START, FETCH, REFUND, FETCH_REFUND, CALLBACK),),
+        (_one("campay:Campay", "campay", START, FETCH, REFUND, FETCH_REFUND, PAYOUT, CALLBACK),),
         # UNCONFIRMED: CamPay publishes no limits; MTN and Orange have their own by customer.
         {"XAF": (2, 1_000_000)},
         asks=("phone",),
+        payouts={"XAF": ("phone", 2, 1_000_000)},
     ),
     "bank": Spec(
         "VietQR",
@@ -173,6 +179,28 @@ class Rails:
                 f"{PROVIDERS[key].label} takes {low} to {high} {money.currency} at a time.",
                 code="amount_outside_limits",
                 field="amount",
+            )
+
+    def sending(self, currency: str, destination: Mapping[str, str]) -> str | None:
+        """The rail that sends withdrawals there by itself; None: staff do."""
+        for key, spec in PROVIDERS.items():
+            place = spec.payouts.get(currency)
+            if place is not None and place[0] in destination and self.able(key, PAYOUT):
+                return key
+        return None
+
+    def check_payout(self, key: str, money: Money) -> None:
+        """Raises InvalidInput where the rail does not send so much, or so little, at a time."""
+        _, least, most = PROVIDERS[key].payouts[money.currency]
+        if not least <= money.amount <= most:
+            low, high = (to_major(limit, money.currency) for limit in (least, most))
+            raise InvalidAmount(
+                f"{PROVIDERS[key].label} sends {low} to {high} {money.currency} at a time.",
+                code="amount_outside_limits",
+                field="amount",
+                least=least,
+                most=most,
+                currency=money.currency,
             )
 
     def ways(self, money: Money) -> list[dict[str, Any]]:

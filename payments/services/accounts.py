@@ -35,6 +35,11 @@ def sign_in(offload: Callable[..., Any], email: str, password: str) -> people.Us
     return user
 
 
+def is_password_of(offload: Callable[..., Any], user: people.User, password: str) -> bool:
+    """Whether whoever is signed in as this person types what this person would."""
+    return bool(offload(_matches, user.password_hash, password[:1000]))
+
+
 @cache
 def _nobodys() -> str:
     """Compared with where there is no such account, so that both refusals take the same time."""

@@ -17,7 +17,8 @@ from payments.domain.errors import Unapplicable
 from payments.domain.notice import RUNG, Notice, RawCallback
 from payments.domain.order import Payment
 from payments.domain.states import Kind
-from payments.services import cards, refunds, transfers
+from payments.domain.withdrawals import Withdrawal
+from payments.services import cards, refunds, transfers, withdrawal_moves
 from payments.services.settlement import STAFF, named, settle
 from payments.store import audit, inbox, orders, payments
 from payments.store.bank_lines import BankLine
@@ -62,7 +63,7 @@ def decide(entry: int, notice: Notice, refused: Unapplicable | None = None) -> V
             raise refused
         with savepoint():
             payment = _applied(notice, first)
-            if notice.kept_card is not None:
+            if notice.kept_card is not None and isinstance(payment, Payment):
                 cards.kept(payment, notice.kept_card)
     except (Unapplicable, IntegrityError) as error:
         if first is not None:
@@ -85,17 +86,17 @@ def decide(entry: int, notice: Notice, refused: Unapplicable | None = None) -> V
 
 def _ring(entry: int, notice: Notice) -> Verdict:
     """A doorbell says only that something has happened: the question about it is due now."""
-    refund = refunds.ring(notice)
-    payment = None if refund else named(notice)
+    leaving = refunds.ring(notice) or withdrawal_moves.ring(notice)
+    payment = None if leaving else named(notice)
     if payment is not None:
         if payment.transaction_id is None and notice.transaction_id is not None:
             # The answer to our first call was lost: what rang may be asked about by its name.
             handle = {**(payment.handle or {}), RUNG: notice.transaction_id}
             payment = payments.move(payment, handle=handle)
         payments.ask_about(payment.reference, now(), RING_PAUSE)
-    elif refund is None:
+    elif leaving is None:
         raise Unapplicable("unknown_payment")
-    about = refund or payment
+    about = leaving or payment
     inbox.judge(
         entry, "rung", order_id=about and about.order_id, reference=about and about.reference
     )
@@ -115,8 +116,10 @@ def _told_first(entry: int, notice: Notice) -> BankLine | None:
     return transfers.enter(entry, notice, order.id if order else None)
 
 
-def _applied(notice: Notice, first: BankLine | None) -> Payment:
+def _applied(notice: Notice, first: BankLine | None) -> Payment | Withdrawal:
     """The attempt that the notice is about, as it is after it. Raises Unapplicable."""
+    if notice.payout is not None:
+        return withdrawal_moves.told(notice)
     if notice.refund is not None:
         return refunds.told(notice)
     if first is None:

@@ -164,7 +164,11 @@ def attempt(want: Attempt, *, order: Order | None, held: Callable[[], Order]) ->
         payment = replace(payment, handle=cards.trace_of(payer))
         askable = rails.able(provider, "fetch")
         payments.add(payment, ask_at=now() + FIRST_QUESTION if askable else None)
-        audit.record(want.who.actor, "payment.created", order.id, reference=payment.reference)
+        audit.record(
+            *(want.who.actor, "payment.created", order.id),
+            reference=payment.reference,
+            amount=payment.amount,
+        )
         return order, payment, told
 
     order, payment, told = in_transaction(begin)

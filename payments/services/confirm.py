@@ -42,16 +42,18 @@ def confirm(
     demand(who, "order.confirm")
     if who.user is None:
         raise Forbidden("Only a person can confirm what a person has seen.")
-    reason, evidence = _words(reason, "reason", 3, 500), _words(evidence, "evidence", 3, 100)
+    reason, evidence = words(reason, "reason", 3, 500), words(evidence, "evidence", 3, 100)
     confirmation_id = new_id("C")
 
     def change() -> Confirmed:
         order = _confirmable(order_id)
+        if order.deposit and order.customer_id == who.user_id:
+            raise Forbidden("Nobody confirms their own deposit.")
         money = price(amount, order.currency)
         last = payments.last_of(order.id)
         if last and last.provider in UPI and not UTR.fullmatch(evidence):
             raise InvalidInput("A UTR has 12 digits.", code="invalid_evidence", field="evidence")
-        demand_unheard(evidence, money)
+        demand_unheard(evidence, money, order.id)
         limit = settings.confirm_limit.get(order.currency)
         # Counted over the order: a large amount in small parts is a large amount.
         before = sum(one.amount for one in confirmations.of_order(order.id) if one.alone)
@@ -88,7 +90,7 @@ def approve(who: Identity, confirmation_id: str) -> Confirmation:
         if held.status != "held":
             raise Conflict("This confirmation is approved already.", code="already_approved")
         order = _confirmable(held.order_id)
-        demand_unheard(held.evidence, Money(held.amount, held.currency))
+        demand_unheard(held.evidence, Money(held.amount, held.currency), order.id)
         if not confirmations.approve(confirmation_id, who.actor):
             raise Conflict("This confirmation is approved already.", code="already_approved")
         _apply(order, held.amount, held.id, held.requested_by, held.reason, held.evidence)
@@ -139,7 +141,8 @@ def _apply(
     )
 
 
-def _words(text: object, field: str, shortest: int, longest: int) -> str:
+def words(text: object, field: str, shortest: int, longest: int) -> str:
+    """What staff have typed, in one line. Raises InvalidInput naming the field."""
     text = " ".join(text.split()) if isinstance(text, str) else ""
     if not shortest <= len(text) <= longest or not text.isprintable():
         raise InvalidInput(

@@ -18,6 +18,7 @@ from payments.domain.notice import Action, Notice
 from payments.domain.order import Order, Payment, begun
 from payments.domain.ports import Started
 from payments.domain.states import Kind, OrderStatus
+from payments.domain.withdrawals import HELD, Withdrawal
 from payments.services import (
     apply,
     checkout,
@@ -28,8 +29,9 @@ from payments.services import (
     transfers,
     unmatched,
     wallet_payments,
+    withdrawal_moves,
 )
-from payments.store import bank_lines, inbox, orders, payments, records, tables
+from payments.store import bank_lines, inbox, orders, payments, records, tables, withdrawals
 from payments.store import refunds as promises
 from payments.store.bank_lines import BankLine
 from payments.store.db import LostRace, now
@@ -225,6 +227,36 @@ def _refund_failed(_: Records, line: Line) -> None:
     refunds.take_back(_promise(line))
 
 
+# ---- Withdrawals ----
+
+
+def _withdrawal_requested(kept: Records, line: Line) -> None:
+    row = _known(kept.withdrawal(line.detail["withdrawal"]))
+    names = {one.name for one in fields(Withdrawal)} & row.keys()
+    unsent = {"payout_id": None, "status": HELD, "evidence": None, "reason": None}
+    terms = {name: row[name] for name in names} | unsent | {"ask_at": None, "ended_at": None}
+    withdrawal_moves.hold(Withdrawal(**terms), line.actor)
+
+
+def _withdrawal_sent(_: Records, line: Line) -> None:
+    withdrawal_moves.sent(_withdrawal(line), line.detail["payout"])
+
+
+def _withdrawal_settled(_: Records, line: Line) -> None:
+    said = line.detail
+    withdrawal_moves.settle(
+        *(_withdrawal(line), said["rail"], line.actor),
+        payout_id=said["payout"],
+        evidence=said["evidence"],
+    )
+
+
+def _withdrawal_returned(_: Records, line: Line) -> None:
+    withdrawal_moves.give_back(
+        *(_withdrawal(line), line.reason or "", line.actor), payout_id=line.detail["payout"]
+    )
+
+
 DEEDS: dict[str, Callable[[Records, Line], None]] = {
     "order.created": _order_created,
     "order.cancelled": _order_cancelled,
@@ -244,6 +276,10 @@ DEEDS: dict[str, Callable[[Records, Line], None]] = {
     "refund.taken": _refund_taken,
     "refund.paid": _refund_paid,
     "refund.failed": _refund_failed,
+    "withdrawal.requested": _withdrawal_requested,
+    "withdrawal.sent": _withdrawal_sent,
+    "withdrawal.settled": _withdrawal_settled,
+    "withdrawal.returned": _withdrawal_returned,
 }
 
 NO_DEEDS = frozenset(
@@ -268,6 +304,10 @@ def _payment(line: Line) -> Payment:
 
 def _promise(line: Line) -> Refund:
     return _known(promises.find(line.detail["refund"]))
+
+
+def _withdrawal(line: Line) -> Withdrawal:
+    return _known(withdrawals.find(line.detail["withdrawal"]))
 
 
 def _bank_line(line: Line) -> BankLine:

@@ -13,6 +13,7 @@ from payments.services import checkout
 from payments.services.access import Identity, person_of
 from payments.services.checkout import Attempt, NewOrder
 from payments.services.ids import new_reference
+from payments.services.limits import demand_limits
 from payments.settings import Settings
 from payments.store import orders
 
@@ -36,6 +37,7 @@ def deposit(
     deposit waits on its page for another way to pay.
     """
     person = person_of(who)
+    demand_limits(settings.wallets.deposits, money)
     reference = new_reference()
     new = NewOrder(money, description, id=reference, customer_id=person.id)
     order = checkout.draft(settings, who, new, DEPOSIT)

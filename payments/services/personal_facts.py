@@ -56,6 +56,9 @@ def tell_of_money(
 
     `new_balance` is that of the same transaction: nobody is ever told an older one.
     """
+    if then.present() is not None:
+        # Nor are there words for it: a rebuild speaks no language.
+        return
     tell_person(
         user_id,
         event,

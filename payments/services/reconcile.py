@@ -17,6 +17,7 @@ from payments.domain.questions import FIRST_QUESTION, GIVE_UP, pause_after, paus
 from payments.domain.states import Kind
 from payments.providers.registry import Rails
 from payments.services.apply import apply
+from payments.services.payouts import ask_payouts
 from payments.services.refund_questions import ask_refunds
 from payments.store import payments
 from payments.store.db import end_read, in_transaction, now
@@ -36,7 +37,7 @@ def reconcile_once(rails: Rails, rail: str, at: datetime) -> int:
 
 
 def reconcile_everything(rails: Rails, progress: Callable[[int, int], None]) -> int:
-    """Asks about every unsettled attempt whatever its age, and about every promised refund.
+    """Asks about every unsettled attempt whatever its age, promised refund and held withdrawal.
 
     `progress(done, of_all)` is called after each attempt. How many were asked: a rail that turns
     out to be away is left in peace, and its attempts keep their turn.
@@ -48,6 +49,7 @@ def reconcile_everything(rails: Rails, progress: Callable[[int, int], None]) -> 
         asked += _ask(rails, payment, now())
         progress(done, max(done, total))
     ask_refunds(rails, None)
+    ask_payouts(rails, None)
     return asked
 
 

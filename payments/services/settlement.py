@@ -61,6 +61,8 @@ def _locate(notice: Notice) -> tuple[Order, Payment | None]:
     if order is None:
         raise Unapplicable("unknown_order")
     payment = payments.find(payment.reference) if payment else None
+    if payment is not None:
+        payment = _same_money_by_hand(notice, payment) or payment
     if payment is None or _fresh_money(notice, payment):
         return order, None
     if notice.provider == STAFF or payment.provider == notice.paid_on or _by_hand(payment):
@@ -104,6 +106,19 @@ def _confirmed_before(notice: Notice) -> Payment | None:
             and p.amount_received == confirmed.amount
         ),
         None,
+    )
+
+
+def _same_money_by_hand(notice: Notice, payment: Payment) -> Payment | None:
+    """What staff have confirmed of the same order in this amount, where the one named differs.
+
+    A gateway names no number of the bank's: then the amount says which of them it tells of.
+    """
+    if notice.evidence or not _by_hand(payment) or payment.amount_received == notice.amount:
+        return None
+    others = payments.of_order(payment.order_id)
+    return next(
+        (one for one in others if _by_hand(one) and one.amount_received == notice.amount), None
     )
 
 

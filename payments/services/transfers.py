@@ -92,11 +92,13 @@ def find_home(line: BankLine, payment: Payment) -> None:
     )
 
 
-def demand_unheard(evidence: str, money: Money) -> None:
+def demand_unheard(evidence: str, money: Money, order_id: str) -> None:
     """What a feed has told of already is not confirmed by hand as well. Raises Conflict.
 
     A short number may be another transfer's: then only the same amount makes them one.
     """
+    if bank_lines.waiting_unnumbered(order_id, money.amount, money.currency):
+        raise _waits()
     number = as_number(evidence)
     if number is None:
         return
@@ -106,11 +108,15 @@ def demand_unheard(evidence: str, money: Money) -> None:
         if not same_money and not (is_proof(number) and line.currency == money.currency):
             continue
         if line.waits:
-            raise Conflict(
-                "This transfer has come already and waits under Unmatched money: assign it there.",
-                code="money_waits",
-                field="evidence",
-            )
+            raise _waits()
         raise Conflict(
             "This evidence has confirmed a payment already.", code="evidence_used", field="evidence"
         )
+
+
+def _waits() -> Conflict:
+    return Conflict(
+        "This transfer has come already and waits under Unmatched money: assign it there.",
+        code="money_waits",
+        field="evidence",
+    )

@@ -44,7 +44,11 @@ def pay(
         payment = begun(new_reference(), order, WALLET, wanted, now())
         payment = replace(payment, handle={PAID_BY: person.id})
         payments.add(payment)
-        audit.record(who.actor, "payment.created", order.id, reference=payment.reference)
+        audit.record(
+            *(who.actor, "payment.created", order.id),
+            reference=payment.reference,
+            amount=payment.amount,
+        )
         paid = take(order, payment)
         # Written while the wallet is held: so a rebuild does them in the order in which they were.
         audit.record(who.actor, "payment.from_wallet", order.id, reference=paid.reference)

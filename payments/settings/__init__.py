@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,10 +18,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import make_url
 
-from payments.domain.errors import UnknownCurrency
-from payments.domain.money import exponent
 from payments.settings.rails import SANDBOX_VALUES, RailSettings, read_rails
 from payments.settings.reader import BadSetting, Reader, origin_of
+from payments.settings.wallets import WalletSettings, amounts, read_wallets
 
 __all__ = ["LOCALES", "ROOT", "BadSetting", "Settings", "load", "origin_of"]
 
@@ -52,6 +50,7 @@ class Settings:
     api_rate: int
     sockets_per_address: int
     confirm_limit: Mapping[str, int]
+    wallets: WalletSettings
     rails: RailSettings
     instance: Path
 
@@ -81,22 +80,6 @@ def _host(name: str) -> str:
 def _own_url(host: str, port: int) -> str:
     everywhere = {"0.0.0.0", "::", ""}  # noqa: S104 (to listen on; nobody can open it)
     return f"http://{_host('127.0.0.1' if host in everywhere else host)}:{port}"
-
-
-def _limits(value: str) -> dict[str, int]:
-    limits = {}
-    for part in filter(None, (part.strip() for part in value.split(","))):
-        match = re.fullmatch(r"([A-Z]{3}):(\d{1,12})", part)
-        if match is None:
-            raise ValueError(part)
-        try:
-            exponent(match[1])
-        except UnknownCurrency as error:
-            raise ValueError(part) from error
-        if match[1] in limits:
-            raise ValueError(part)
-        limits[match[1]] = int(match[2])
-    return limits
 
 
 def _secret_key(read: Reader, env: str, instance: Path) -> tuple[str, ...]:
@@ -193,8 +176,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             "SOCKETS_PER_ADDRESS", 500 if env == "production" else 5000, 1, 10**6
         ),
         confirm_limit=read.read(
-            "CONFIRM_LIMIT", _limits, {}, "for example VND:5000000,INR:4000000"
+            "CONFIRM_LIMIT", amounts, {}, "for example VND:5000000,INR:4000000"
         ),
+        wallets=read_wallets(read),
         rails=read_rails(read, own + "/sandbox" if sandbox else None, shop_name),
         instance=instance,
     )

@@ -32,6 +32,7 @@ from payments.store import (
     payments,
     refunds,
     sightings,
+    withdrawals,
 )
 from payments.store.confirmations import Confirmation
 from payments.store.inbox import Entry
@@ -103,6 +104,7 @@ def _waiting() -> dict[str, Any]:
         "refunds_due": refunds.by_hand(),
         "parked_count": inbox.count_unresolved() - unmatched,
         "unmatched_count": unmatched,
+        "withdrawals_count": withdrawals.count_by_hand(),
     }
 
 

@@ -118,6 +118,21 @@ def numbered(number: str) -> Sequence[BankLine]:
     return _read(_lines().where(bank_lines.c.number == number).order_by(inbox.c.id))
 
 
+def waiting_unnumbered(order_id: str, amount: int, currency: str) -> Sequence[BankLine]:
+    """What waits with an order's memo, and without a number of the bank's: a gateway names none."""
+    return _read(
+        _lines()
+        .where(
+            _WAITING,
+            inbox.c.order_id == order_id,
+            inbox.c.amount == amount,
+            inbox.c.currency == currency,
+            bank_lines.c.number.is_(None),
+        )
+        .order_by(inbox.c.id)
+    )
+
+
 def join(entry_id: int, first: int) -> None:
     db.session.execute(
         update(bank_lines).where(bank_lines.c.inbox_id == entry_id).values(same_as=first)

@@ -8,14 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, collate, select
+from sqlalchemy import ColumnElement, Connection, FromClause, collate, select
 from sqlalchemy.types import String
 
-from payments.store.tables import bank_lines, confirmations, inbox, orders, payments, refunds
+from payments.store.tables import (
+    bank_lines,
+    confirmations,
+    entries,
+    inbox,
+    orders,
+    payments,
+    postings,
+    refunds,
+    wallets,
+    withdrawals,
+)
 
 FETCHED = 1_000
 
-COMPARED: tuple[tuple[str, Table, str, tuple[str, ...]], ...] = (
+_RUNNING = (
+    select(postings.c.cause, entries.c.account, entries.c.balance_after)
+    .join(entries, entries.c.posting_id == postings.c.id)
+    .where(entries.c.balance_after.is_not(None))
+    .subquery()
+)
+
+COMPARED: tuple[tuple[str, FromClause, str, tuple[str, ...]], ...] = (
     (
         *("order", orders, "id"),
         (
@@ -39,6 +57,13 @@ COMPARED: tuple[tuple[str, Table, str, tuple[str, ...]], ...] = (
         ),
     ),
     (
+        *("withdrawal", withdrawals, "id"),
+        (
+            *("user_id", "status", "amount", "fee", "currency", "provider", "destination"),
+            *("provider_payout_id", "evidence", "reason"),
+        ),
+    ),
+    (
         *("confirmation", confirmations, "id"),
         ("order_id", "status", "amount", "evidence", "requested_by", "approved_by"),
     ),
@@ -47,6 +72,8 @@ COMPARED: tuple[tuple[str, Table, str, tuple[str, ...]], ...] = (
         ("provider", "event_id", "digest", "verdict", "reason", "order_id", "reference", "settled"),
     ),
     ("bank line", bank_lines, "inbox_id", ("number", "same_as")),
+    ("wallet of", wallets, "user_id", ("currency", "balance")),
+    ("running balance after", _RUNNING, "cause", ("account", "balance_after")),
 )
 
 
@@ -69,14 +96,20 @@ def first_difference(ours: Connection, theirs: Connection) -> str | None:
 
 
 def _rows(
-    connection: Connection, table: Table, key: str, columns: tuple[str, ...]
+    connection: Connection, table: FromClause, key: str, columns: tuple[str, ...]
 ) -> Iterator[tuple[Any, ...]]:
-    order: ColumnElement[Any] = table.c[key]
-    if connection.dialect.name == "postgresql" and isinstance(order.type, String):
-        order = collate(order, "C")
+    """By their keys. Where several have one, a person's wallets, the first column tells them
+    apart."""
     chosen = [
         table.c.resolved_at.is_not(None) if name == "settled" else table.c[name] for name in columns
     ]
-    query = select(table.c[key], *chosen).order_by(order)
+    order = [_by_bytes(connection, table.c[name]) for name in (key, columns[0])]
+    query = select(table.c[key], *chosen).order_by(*order)
     for row in connection.execute(query.execution_options(yield_per=FETCHED)):
         yield tuple(bool(one) if isinstance(one, bool) else one for one in row)
+
+
+def _by_bytes(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """In the same order everywhere, whatever language a PostgreSQL sorts in."""
+    text = isinstance(column.type, String)
+    return collate(column, "C") if text and connection.dialect.name == "postgresql" else column

@@ -47,12 +47,17 @@ from payments.store.tables import (
     topics,
     users,
     wallets,
+    webhook_deliveries,
+    webhook_endpoints,
     withdrawals,
 )
 
 Row = Mapping[str, Any]
 
-COPIED = (users, api_keys, logins, card_holders, topics, sightings, idempotency_keys, audit)
+COPIED = (
+    *(users, api_keys, logins, card_holders, topics, sightings, idempotency_keys, audit),
+    *(webhook_endpoints, webhook_deliveries),
+)
 """Nothing else makes them: people, their keys and logins, what they did, what they were told."""
 REBUILT = (
     *(orders, payments, confirmations, inbox, bank_lines, refunds, withdrawals),
@@ -114,6 +119,9 @@ class Records:
     def refund(self, refund_id: str | None) -> Row | None:
         return self._one(refunds, refunds.c.id == refund_id)
 
+    def withdrawal(self, withdrawal_id: str | None) -> Row | None:
+        return self._one(withdrawals, withdrawals.c.id == withdrawal_id)
+
     def entry(self, entry_id: int | None) -> Row | None:
         return self._one(inbox, inbox.c.id == entry_id)
 
@@ -167,6 +175,8 @@ class Records:
             in_transaction(lambda rows=part: _set_questions(rows))  # type: ignore[misc]
         for part in self.rows(refunds, refunds.c.ask_at.is_not(None)):
             in_transaction(lambda rows=part: _set_refund_questions(rows))  # type: ignore[misc]
+        for part in self.rows(withdrawals, withdrawals.c.status == "held"):
+            in_transaction(lambda rows=part: _set_payout_questions(rows))  # type: ignore[misc]
 
 
 def _set_questions(rows: Sequence[Row]) -> None:
@@ -182,6 +192,17 @@ def _set_refund_questions(rows: Sequence[Row]) -> None:
     for row in rows:
         db.session.execute(
             update(refunds).where(refunds.c.id == row["id"]).values(ask_at=row["ask_at"])
+        )
+
+
+def _set_payout_questions(rows: Sequence[Row]) -> None:
+    """And what is on its way to a provider that has not answered: nothing is sent twice."""
+    names = ("ask_at", "provider_payout_id")
+    for row in rows:
+        db.session.execute(
+            update(withdrawals)
+            .where(withdrawals.c.id == row["id"])
+            .values({name: row[name] for name in names})
         )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from payments.store import inbox
+from payments.store import inbox, withdrawals
 from payments.store.db import db
 from payments.store.tables import confirmations, refunds
 
 
 def by_kind() -> dict[str, int]:
-    """Callbacks kept for staff, refunds to be paid by hand, confirmations that need a second."""
+    """Callbacks kept for staff, refunds and withdrawals to be paid by hand, and confirmations that
+    need a second person."""
     by_hand = (
         select(func.count())
         .select_from(refunds)
@@ -20,5 +21,6 @@ def by_kind() -> dict[str, int]:
     return {
         "callbacks": inbox.count_unresolved(),
         "refunds": db.session.execute(by_hand).scalar_one(),
+        "withdrawals": withdrawals.count_by_hand(),
         "confirmations": db.session.execute(held).scalar_one(),
     }

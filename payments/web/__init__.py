@@ -3,7 +3,30 @@
 Never emits.
 """
 
-from payments.web import callbacks, cards, checkout, health, home, login, screens, trials
+from payments.web import (
+    callbacks,
+    cards,
+    checkout,
+    health,
+    home,
+    login,
+    screens,
+    statement,
+    trials,
+    wallet,
+)
 from payments.web.blueprint import web
 
-__all__ = ["callbacks", "cards", "checkout", "health", "home", "login", "screens", "trials", "web"]
+__all__ = [
+    "callbacks",
+    "cards",
+    "checkout",
+    "health",
+    "home",
+    "login",
+    "screens",
+    "statement",
+    "trials",
+    "wallet",
+    "web",
+]

@@ -19,7 +19,7 @@ from payments.domain.errors import (
     ProviderUnavailable,
 )
 from payments.domain.money import Money
-from payments.domain.order import Order
+from payments.domain.order import WALLET, Order
 from payments.domain.ports import Payer
 from payments.front.request import house, identity, locale, remember_order, return_url
 from payments.front.words import (
@@ -36,6 +36,7 @@ from payments.services.confirm import UPI
 from payments.services.snapshots import order_snapshot
 from payments.store import audit, orders, payments
 from payments.store.db import now
+from payments.web.balance import balance_for, pay_from_balance
 from payments.web.blueprint import web
 from payments.web.cards import card_choices, chosen_card
 
@@ -59,7 +60,15 @@ def view(order: Order) -> dict[str, Any]:
         payment["provider_name"] = house().rails.label(payment["provider"])
         payment["failure_reason"] = failure_words(payment["failure_code"])
         payment |= _instructions(payment)
+    seen["paid_with"] = [] if order.open else _paid_with(order)
     return seen
+
+
+def _paid_with(order: Order) -> list[dict[str, Any]]:
+    """Each part, where several ways have paid one order."""
+    came = [one for one in payments.of_order(order.id) if one.amount_received]
+    parts = [{"label": rail_words(one.provider), "amount": one.amount_received} for one in came]
+    return parts if len(parts) > 1 else []
 
 
 def _instructions(payment: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +99,7 @@ def parts(order: Order) -> dict[str, Any]:
         ],
         "returned": "returned" in request.args,
         "claimed": _claimed(order),
+        "balance": balance_for(order),
         "error": None,
         "error_field": None,
     }
@@ -145,6 +155,8 @@ def pay(order_id: str) -> BaseResponse | tuple[str, int]:
     order = order_for(identity(), order_id)
     payer = Payer(phone=request.form.get("phone"), email=request.form.get("email"), **chosen_card())
     try:
+        if request.form.get("provider") == WALLET:
+            return redirect(pay_from_balance(order), 303)
         use.start_payment(
             house().rails,
             identity(),

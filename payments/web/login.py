@@ -44,4 +44,4 @@ def _inside(path: str) -> str | None:
 
 
 def _home_of(role: str) -> str:
-    return url_for("web.home") if role == "customer" else url_for("staff.today")
+    return url_for("web.wallet") if role == "customer" else url_for("staff.today")

@@ -97,11 +97,11 @@
     if (!done || button.dataset.was) return;
     button.dataset.was = button.textContent;
     button.textContent = copied;
-    document.getElementById('spoken').textContent = copied;
+    spoken.textContent = copied;
     setTimeout(() => {
       button.textContent = button.dataset.was;
       delete button.dataset.was;
-      document.getElementById('spoken').textContent = '';
+      spoken.textContent = '';
     }, 2000);
   }
 
@@ -112,14 +112,40 @@
     else copy(button);
   });
 
-  // A double click is one click. The server says so too; this spares the second page.
+  // A double click is one click. The server says so too; this spares the second page. What takes longer than a
+  // moment is shown at the button and said once.
+  const spoken = document.getElementById('spoken'), offline = document.getElementById('offline');
+  let waiting = 0;
+
   document.addEventListener('submit', (event) => {
-    const form = event.target;
+    const form = event.target, button = event.submitter;
     if (form.method !== 'post' || event.defaultPrevented) return;
     if (form.dataset.sent) event.preventDefault();
-    form.dataset.sent = '1';
+    // Offline the browser's own error would take this page away. A second press is believed to know better.
+    else if (navigator.onLine === false && !form.dataset.warned) {
+      event.preventDefault();
+      form.dataset.warned = '1';
+      away();
+    } else {
+      form.dataset.sent = '1';
+      if (button) button.setAttribute('aria-busy', 'true');
+      waiting = setTimeout(() => { spoken.textContent = spoken.dataset.busy; }, 1000);
+    }
   });
   addEventListener('pageshow', () => {
+    clearTimeout(waiting);
+    spoken.textContent = '';
     for (const form of document.querySelectorAll('[data-sent]')) delete form.dataset.sent;
+    for (const button of document.querySelectorAll('button[aria-busy]')) button.removeAttribute('aria-busy');
   });
+
+  /* ---- No connection ---- */
+
+  function away() {
+    offline.hidden = navigator.onLine !== false;
+    for (const form of offline.hidden ? document.querySelectorAll('[data-warned]') : []) delete form.dataset.warned;
+  }
+  addEventListener('online', away);
+  addEventListener('offline', away);
+  away();
 })();

@@ -68,7 +68,7 @@ REFUSED: list[tuple[Json, str, str]] = [
     ({"provider": "m" * 33}, "invalid_provider", "provider"),
     *(
         ({"provider": one}, "provider_not_offered", "provider")
-        for one in ("", "none", "generic", "manual", "MOMO", "../momo", "wallet")
+        for one in ("", "none", "generic", "manual", "MOMO", "../momo")
     ),
     *(({**MOMO, "phone": one}, "invalid_phone", "phone") for one in (7, "9" * 33)),
     ({**MOMO, "email": "e" * 255}, "invalid_email", "email"),
@@ -81,6 +81,24 @@ def test_what_is_no_way_to_pay_is_refused_and_begins_nothing(shop: Caller, peopl
     before = everything(people)
     for body, code, about in REFUSED:
         problem(shop.post(f"/orders/{order.id}/payments", body), 400, code, about)
+    assert everything(people) == before
+
+
+def test_a_wallet_pays_for_a_person_alone_and_no_more_than_it_holds(
+    app: Flask, shop: Caller, people: People
+) -> None:
+    order = people.order()
+    clerk = Caller(app, people.token(people.clerk))
+    before, path = everything(people), f"/orders/{order.id}/payments"
+    from_wallet = {"provider": "wallet"}
+    problem(shop.post(path, from_wallet), 403, "forbidden")
+    problem(clerk.post(path, from_wallet), 400, "insufficient_funds", "amount")
+    browser = people.browser(order)
+    answer = browser.post(
+        f"/api/v1{path}", json=from_wallet, headers={"Origin": "http://localhost"}
+    )
+    problem(answer, 401, "unauthorized")
+    problem(Caller(app).post(path, from_wallet), 401, "unauthorized")
     assert everything(people) == before
 
 

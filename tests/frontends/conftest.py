@@ -15,8 +15,10 @@ from payments.services.demo import PASSWORD
 from payments.settings import load
 from payments.store import people
 from payments.store.db import db, in_transaction
+from tests.conftest import ENVIRONMENT
 from tests.frontends.pages import Browser, Page, install
 from tests.realtime import shop as inside
+from tests.sandbox.world import World
 from tests.servers import AppServer
 
 MODES = ("eventlet", "threading")
@@ -27,8 +29,10 @@ FRONTEND = "https://front.example"
 class Site:
     """The served application, and its database seen from here."""
 
-    def __init__(self, mode: str, folder: Path) -> None:
+    def __init__(self, mode: str, folder: Path, momo_url: str) -> None:
         settings = {
+            **{name: ENVIRONMENT[name] for name in ENVIRONMENT if name.startswith("MOMO_")},
+            "MOMO_API_URL": momo_url,
             "DATABASE_URL": f"sqlite:///{folder / 'site.db'}",
             "INSTANCE_PATH": str(folder),
             "SECRET_KEY": "a secret of the frontends' site",
@@ -97,9 +101,9 @@ def client() -> None:
 
 @pytest.fixture(scope="package", params=MODES)
 def site(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, phone: World
 ) -> Iterator[Site]:
-    opened = Site(request.param, tmp_path_factory.mktemp("site"))
+    opened = Site(request.param, tmp_path_factory.mktemp("site"), f"{phone.url}/momo")
     try:
         opened.start()
         yield opened

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def database_app(settings: Settings) -> Flask:
-    """Nothing but the tables."""
+    """Nothing but the tables, and words for what people are told of their money."""
     from flask import Flask
+    from flask_babel import Babel
 
     from payments.store import tables
     from payments.store.db import db
@@ -37,6 +38,7 @@ def database_app(settings: Settings) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(url),
     )
     db.init_app(app)
+    Babel(app)
     with app.app_context():
         prepare(db.engine)
     return app
@@ -61,7 +63,7 @@ def open_order(order_id: str, **about: Any) -> Order:
         amount_excess=0,
         amount_refunded=0,
         amount_credited=0,
-        purpose="sale",
+        purpose=about.get("purpose", "sale"),
         description="Coffee",
         late=False,
         customer_id=about.get("customer_id"),
@@ -140,7 +142,9 @@ def make_app(settings: Settings) -> Flask:
         db.create_all()
     queue = open_queue(settings, outbox)
     tokens = Tokens(settings)
-    app.extensions["paychime"] = SimpleNamespace(queue=queue, rails=Rails(settings))
+    app.extensions["paychime"] = SimpleNamespace(
+        queue=queue, rails=Rails(settings), settings=settings
+    )
 
     def identify(asked: Request, token: str | None) -> Identity:
         if token == "away":

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from payments.services import accounts
 from payments.store import sightings
+from tests.realtime import deeds
 from tests.realtime import shop as inside
 from tests.realtime.conftest import Shop, Visit, eventually
 
@@ -194,9 +196,82 @@ def test_staff_watch_every_order_and_customers_do_not(a_shop: Shop, visit: Visit
     assert customer.versions() == []
 
 
-def test_the_wallet_has_nothing_to_watch_yet(a_shop: Shop, visit: Visit) -> None:
-    page = visit(a_shop, a_shop.person_token("customer-2"))
-    assert page.call("watch", {"topic": "wallet"}) == {"ok": False, "error": "not_found"}
+WALLET = {"topic": "wallet"}
+NOT_FOUND = {"ok": False, "error": "not_found"}
+
+
+def top_up(shop: Shop, user_id: str) -> None:
+    """100,000 VND, really deposited."""
+    order = shop.order(customer_id=user_id, purpose="deposit")
+    reference = shop.elsewhere(deeds.begin, order)
+    shop.elsewhere(deeds.pay, reference)
+
+
+def test_a_person_watches_their_wallet(a_shop: Shop, visit: Visit) -> None:
+    mai, binh = (f"{a_shop.mode}-watched-{name}" for name in ("mai", "binh"))
+    page = visit(a_shop, a_shop.person_token(mai))
+    stranger = visit(a_shop, a_shop.person_token(binh))
+    for one in (page, stranger):
+        empty = {"ok": True, "topic": "wallet", "version": 0, "events": []}
+        told = one.call("watch", WALLET)
+        assert told.pop("snapshot") == {"balances": [], "version": 0}
+        assert told == empty
+    top_up(a_shop, mai)
+    waiting, done = page.wait_for("update", 2)
+    assert (waiting["topic"], waiting["version"]) == ("wallet", 1)
+    assert (waiting["event"], waiting["snapshot"]) == ("payment.status", {"balances": []})
+    assert (done["topic"], done["version"], done["event"]) == ("wallet", 2, "wallet.deposited")
+    assert done["snapshot"] == {"balances": [{"currency": "VND", "amount": 100_000}]}
+    assert done["sent_at"].endswith("Z")
+    time.sleep(SILENCE_SECONDS)
+    assert page.versions() == [1, 2]
+    assert stranger.versions() == []
+
+
+def test_a_wallets_page_is_told_what_it_missed(a_shop: Shop, visit: Visit) -> None:
+    mai = f"{a_shop.mode}-missed-mai"
+    token = a_shop.person_token(mai)
+    top_up(a_shop, mai)
+    top_up(a_shop, mai)
+    told = visit(a_shop, token).call("watch", {**WALLET, "after": 2})
+    balances = [{"currency": "VND", "amount": 200_000}]
+    assert (told["version"], told["snapshot"]) == (4, {"balances": balances, "version": 4})
+    missed = [(one["version"], one["event"], one["status"]) for one in told["events"]]
+    assert missed == [(3, "payment.status", "pending"), (4, "wallet.deposited", "completed")]
+    assert told["events"][1]["message"] == "Topped up with 100,000 VND"
+
+
+def test_whoever_unwatched_their_wallet_hears_no_more_of_it(a_shop: Shop, visit: Visit) -> None:
+    mai = f"{a_shop.mode}-unwatched-mai"
+    page = visit(a_shop, a_shop.person_token(mai))
+    assert page.call("watch", WALLET)["ok"]
+    assert page.call("unwatch", WALLET) == {"ok": True, "topic": "wallet"}
+    top_up(a_shop, mai)
+    page.wait_for("deposit_completed:v1")
+    assert page.versions() == []
+
+
+def test_whoever_has_no_wallet_watches_none_and_nobody_anothers(a_shop: Shop, visit: Visit) -> None:
+    mai = f"{a_shop.mode}-hidden-mai"
+    a_shop.person_token(mai)
+    watching = a_shop.watch_token(a_shop.order(customer_id=mai))
+    key = a_shop.elsewhere(accounts.create_key, f"{a_shop.mode} wallet")
+    others = {
+        "a key": visit(a_shop, key),
+        "a watch token": visit(a_shop, watching),
+        "nobody": visit(a_shop, headers={"Origin": a_shop.url}),
+        "a stranger": visit(a_shop, a_shop.person_token(f"{a_shop.mode}-hidden-binh")),
+        "staff": visit(a_shop, a_shop.person_token(f"{a_shop.mode}-hidden-clerk", "clerk")),
+    }
+    for who, page in others.items():
+        assert page.call("watch", {"topic": f"wallet:{mai}"}) == NOT_FOUND, who
+        if who not in {"a stranger", "staff"}:
+            assert page.call("watch", WALLET) == NOT_FOUND, who
+    top_up(a_shop, mai)
+    time.sleep(SILENCE_SECONDS)
+    for who, page in others.items():
+        assert page.versions() == [], who
+        assert not [one for one in page.heard if "deposit" in str(one)], who
 
 
 def sightings_of(shop: Shop, topic: str) -> list[int]:

@@ -168,3 +168,12 @@ def test_campays_own_client_leaves_the_slash_away(world: CampayWorld) -> None:
 def test_a_body_that_is_no_object_is_refused(world: CampayWorld, body: object) -> None:
     for path in ("/collect/", "/withdraw/", "/history/", "/token/"):
         assert refused(world, "POST", path, body)["status"] == 400
+
+
+def test_money_to_some_numbers_is_told_to_nobody_or_takes_long(world: CampayWorld) -> None:
+    told = world.withdraw("W1", to="237677123001")
+    assert world.settled(told["reference"]) == []
+    assert world.transaction(told["reference"])["status"] == "SUCCESSFUL"
+    world.app.config["CAMPAY_PAYOUT_SECONDS"] = 60
+    slow = world.withdraw("W2", to="237677123002")
+    assert world.transaction(slow["reference"])["status"] == "PENDING"

@@ -9,13 +9,26 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from payments.domain.errors import PaychimeError, ProviderRefused, ProviderUnavailable
+from payments.domain.money import Money
 from payments.domain.notice import Action, Notice, RawCallback
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Payer, Refunded, Started
 from payments.domain.states import Kind
-from payments.services import apply, callbacks, checkout, confirm, expire, refunds, unmatched
+from payments.services import (
+    apply,
+    callbacks,
+    checkout,
+    confirm,
+    deposits,
+    expire,
+    refunds,
+    unmatched,
+    withdrawals,
+)
+from payments.services.access import Identity
 from payments.store import bank_lines, confirmations, inbox, orders, payments
 from payments.store import refunds as promises
+from payments.store import withdrawals as payouts
 from payments.store.db import now
 from payments.store.refunds import Refund
 from tests.feeds import SETTINGS, Told, Transfer, casso, pay2s, sepay
@@ -31,6 +44,7 @@ ENVIRONMENT = {
     # Without the gateway, which would be called for a page of its own.
     **{name: value for name, value in SETTINGS.items() if name not in GATEWAY},
     "CONFIRM_LIMIT": f"VND:{LIMIT}",
+    "FEES": "withdrawal:*:VND=1%+500",
 }
 
 
@@ -66,6 +80,7 @@ class Life:
         momo.start = self.rail.start  # type: ignore[method-assign,assignment]
         momo.refund = self.rail.refund  # type: ignore[method-assign,assignment]
         self.clerk, self.manager = people.clerk, people.manager
+        self.customers = [people.person(name) for name in ("mai", "jo")]
         self.orders: list[Order] = []
         self.serial = 0
 
@@ -77,9 +92,11 @@ class Life:
         with suppress(PaychimeError):
             return self.people.in_app(call, *args, **kwargs)
 
-    def order(self, amount: int = PRICE) -> Order:
-        self.orders.append(self.people.order(amount, expires_in=timedelta(hours=1)))
-        return self.orders[-1]
+    def order(self, amount: int = PRICE, customer: Identity | None = None) -> Order:
+        owner = customer.user.id if customer and customer.user else None
+        made = self.people.order(amount, expires_in=timedelta(hours=1), customer_id=owner)
+        self.orders.append(made)
+        return made
 
     def begin(self, order: Order, rail: str) -> Payment | None:
         self.try_to(
@@ -87,6 +104,46 @@ class Life:
             *(Payer(), "http://localhost/back", "en"),
         )
         return self.people.in_app(payments.last_of, order.id)
+
+    def deposit(self, who: Identity, amount: int) -> Payment | None:
+        """Begun by MoMo; the money comes by `momo_says`."""
+        begun = self.try_to(
+            *(deposits.deposit, self.people.house.settings, self.people.house.rails, who),
+            *(Money(amount, "VND"), "momo", Payer()),
+            description="Top-up",
+            page=lambda order_id: f"http://localhost/checkout/{order_id}/return",
+            locale="en",
+        )
+        assert begun is None or isinstance(begun, Payment)
+        return begun
+
+    def top_up(self, who: Identity, amount: int, transaction: int) -> None:
+        begun = self.deposit(who, amount)
+        assert begun is not None
+        self.momo_says(begun.reference, amount, transaction)
+
+    def pay_from_wallet(self, who: Identity, order: Order, amount: int | None = None) -> Any:
+        return self.try_to(
+            *(checkout.start_payment, self.people.house.rails, who, order.id, "wallet"),
+            *(Payer(), "http://localhost/back", "en"),
+            amount=amount,
+        )
+
+    def withdraw(self, who: Identity, amount: int) -> Any:
+        return self.try_to(
+            *(withdrawals.withdraw, self.people.house.settings, self.people.house.rails, who),
+            *(Money(amount, "VND"), "0901234567"),
+            offload=lambda work, *about: work(*about),
+        )
+
+    def send_the_oldest_withdrawal(self) -> None:
+        for one in self.people.in_app(payouts.by_hand, 1):
+            evidence = f"FT out {self.next()}"
+            self.try_to(withdrawals.settle_by_hand, self.manager, one.id, evidence)
+
+    def return_the_oldest_withdrawal(self) -> None:
+        for one in self.people.in_app(payouts.by_hand, 1):
+            self.try_to(withdrawals.fail_by_hand, self.manager, one.id, "No such account")
 
     def momo_says(self, reference: str, amount: int, transaction: int, code: int = 0) -> bytes:
         body = momo_ipn(reference, amount, trans_id=transaction, code=code)
@@ -112,9 +169,14 @@ class Life:
         for held in self.people.in_app(confirmations.held):
             self.try_to(confirm.approve, self.manager, held.id)
 
-    def refund(self, order: Order, amount: int | None = None) -> list[Refund]:
-        rails = self.people.house.rails
-        self.try_to(refunds.refund, rails, self.manager, order.id, amount, "It was broken")
+    def refund(
+        self, order: Order, amount: int | None = None, *, to_wallet: bool = False
+    ) -> list[Refund]:
+        self.try_to(
+            *(refunds.refund, self.people.house.rails, self.manager, order.id, amount),
+            "It was broken",
+            to_wallet=to_wallet,
+        )
         return list(self.people.in_app(promises.of_order, order.id))
 
     def provider_says_of_refund(self, name: str, kind: Kind, amount: int) -> None:
@@ -218,11 +280,48 @@ class Life:
         self.refund(left)
         self.staff_deal_with_the_oldest()
         self.order(1_000)
+        self.wallets_too()
+
+    def wallets_too(self) -> None:
+        """Each way that a customer's own money can take."""
+        mai, jo = self.customers
+        self.top_up(mai, 200_000, 101)
+        self.top_up(jo, 30_000, 102)
+        # One deposit fails, one runs out of its time, one comes late.
+        failed, late = self.deposit(mai, 10_000), self.deposit(jo, 12_000)
+        self.deposit(jo, 15_000)
+        assert failed is not None
+        assert late is not None
+        self.momo_says(failed.reference, 10_000, 103, code=1006)
+        self.time_runs_out()
+        self.momo_says(late.reference, 12_000, 104)
+        # Whole, as a part with the rest by MoMo, too much, and with more than there is.
+        whole, part, over = (self.order(customer=mai) for _ in range(3))
+        self.pay_from_wallet(mai, whole)
+        self.pay_from_wallet(mai, whole)
+        self.pay_from_wallet(mai, part, 20_000)
+        rest = self.begin(part, "momo")
+        assert rest is not None
+        self.momo_says(rest.reference, 30_000, 105)
+        self.shop_says(over.id, 57_000, "T-over")
+        self.pay_from_wallet(jo, self.order(customer=jo))
+        # Given back: to where it came from, and into the wallet whatever it came by.
+        self.refund(whole, 15_000)
+        self.refund(part, 40_000, to_wallet=True)
+        self.refund(over, to_wallet=True)
+        # Out of the wallet: sent, returned, waiting, and more than there is.
+        self.withdraw(mai, 40_000)
+        self.send_the_oldest_withdrawal()
+        self.withdraw(jo, 20_000)
+        self.return_the_oldest_withdrawal()
+        self.withdraw(jo, 10_000)
+        self.withdraw(jo, 10_000_000)
 
     def anything(self, chance: random.Random) -> None:
         """One deed by chance."""
+        customer = chance.choice(self.customers)
         if len(self.orders) < 2 or chance.random() < 0.1:
-            self.order()
+            self.order(customer=chance.choice([customer, None]))
         order = chance.choice(self.orders)
         amount = chance.choice([1, 20_000, PRICE, PRICE, PRICE + 1, 80_000])
         attempts = self.people.in_app(payments.of_order, order.id)
@@ -242,7 +341,9 @@ class Life:
             lambda: self.feed_says(feed(Transfer(text, amount, chance.randrange(9), number))),
             lambda: self.staff_see(order, amount, chance.choice([number, f"slip {serial}"])),
             self.approve,
-            lambda: self.refund(order, chance.choice([None, 1, 20_000])),
+            lambda: self.refund(
+                order, chance.choice([None, 1, 20_000]), to_wallet=chance.random() < 0.3
+            ),
             lambda: self.rail.refunds.append(chance.choice(taken)),
             lambda: self.provider_says_of_refund(
                 f"RF{chance.randrange(9)}", chance.choice([Kind.SUCCEEDED, Kind.FAILED]), 1
@@ -253,8 +354,19 @@ class Life:
             lambda: self.assign(order),
             lambda: self.give_back() if chance.random() < 0.3 else None,
             self.staff_deal_with_the_oldest,
+            lambda: self.orders.extend(self._deposit_of(customer, amount)),
+            lambda: self.pay_from_wallet(customer, order, chance.choice([None, 1, 20_000])),
+            lambda: self.withdraw(customer, amount),
+            self.send_the_oldest_withdrawal,
+            self.return_the_oldest_withdrawal,
         ]
         chance.choice(deeds)()
+
+    def _deposit_of(self, who: Identity, amount: int) -> list[Order]:
+        """Its order, so that whatever happens to orders happens to it."""
+        begun = self.deposit(who, amount)
+        found = self.people.in_app(orders.find, begun.order_id) if begun else None
+        return [found] if found else []
 
 
 def orders_now(people: People) -> list[Order]:

@@ -475,7 +475,33 @@ class TestAfterStaffHaveConfirmed:
         sound(people)
 
 
+    def test_a_gateway_bears_out_what_staff_confirmed_in_its_amount(
+        self, app: Flask, people: People, order: Order, memo: str
+    ) -> None:
+        """Two confirmations of one order: the attempt with the memo has the other one's amount."""
+        confirmed(people, order, "her first transfer", 400)
+        confirmed(people, order, FT, 1_000)
+        assert gateway(memo, 1_000, id=3).to(app) == 200
+        assert state(people, order) == ("partially_paid", 1_400)
+        assert {"clearing:bank": 1_000, "clearing:manual": 400}.items() <= balances(people).items()
+        assert waiting(people) == []
+        sound(people)
+
+
 class TestBeforeStaffConfirm:
+    def test_what_a_gateway_told_of_this_order_is_not_confirmed_beside_it(
+        self, app: Flask, people: People, order: Order, memo: str
+    ) -> None:
+        """It names no number of the bank's: by the order and the amount it is the same money."""
+        confirmed(people, order, "her first transfer", 400)
+        assert gateway(memo, 1_000, id=3).to(app) == 200
+        assert waiting(people) == [(1_000, "differs_from_confirmation")]
+        with pytest.raises(Conflict) as refusal:
+            confirmed(people, order, FT, 1_000)
+        assert refusal.value.code == "money_waits"
+        assert state(people, order) == ("partially_paid", 400)
+        sound(people)
+
     @pytest.mark.parametrize("typed", [FT, FT.lower()])
     def test_money_that_waits_is_not_confirmed_beside_it(
         self, app: Flask, people: People, order: Order, typed: str

@@ -286,9 +286,8 @@ def test_a_slow_database_does_not_stop_who_needs_none(
 
 
 NOT_GREEN = """
-import functools
-import eventlet
-eventlet.monkey_patch = functools.partial(eventlet.monkey_patch, psycopg=False)
+from psycopg2 import extensions
+extensions.set_wait_callback = lambda wait: None
 import wsgi
 wsgi.main()
 """

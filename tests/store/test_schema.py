@@ -159,9 +159,9 @@ def test_postgresql_refuses_at_the_commit_what_does_not_sum_to_zero(people: Peop
 
 ORDER = (
     "INSERT INTO orders (id, status, version, amount, currency, amount_paid, amount_excess, "
-    "amount_refunded, description, late, metadata, created_by, created_at, expires_at) VALUES "
-    "('{id}', '{status}', 1, {amount}, 'VND', {paid}, {excess}, {refunded}, 'x', {late}, '{{}}', "
-    f"'x', {NOW}, {NOW})"
+    "amount_credited, purpose, amount_refunded, description, late, metadata, created_by, "
+    "created_at, expires_at) VALUES ('{id}', '{status}', 1, {amount}, 'VND', {paid}, {excess}, "
+    f"{{credited}}, '{{purpose}}', {{refunded}}, 'x', {{late}}, '{{{{}}}}', 'x', {NOW}, {NOW})"
 )
 
 
@@ -170,18 +170,59 @@ IMPOSSIBLE: list[tuple[dict[str, str], str]] = [
     ({"amount": "-1"}, "ck_orders_amount"),
     ({"status": "done"}, "ck_orders_status"),
     ({"status": "paid"}, "ck_orders_paid"),
-    ({"excess": "1"}, "ck_orders_excess"),
+    ({"excess": "-1"}, "ck_orders_excess"),
     ({"refunded": "1"}, "ck_orders_refunded"),
+    ({"refunded": "-1"}, "ck_orders_refunded"),
+    ({"credited": "-1"}, "ck_orders_credited"),
+    ({"credited": "1"}, "ck_orders_credited"),
+    ({"paid": "3", "excess": "2", "credited": "2"}, "ck_orders_credited"),
+    ({"purpose": "gift"}, "ck_orders_purpose"),
+    ({"purpose": "deposit"}, "ck_orders_purpose"),
 ]
+"""Each breaks one constraint and no other: which of two is named, a database does not promise."""
 
 
 def test_an_order_that_cannot_be_is_refused(people: People) -> None:
     values = {"id": "O1", "status": "pending", "amount": "1", "late": "false"}
-    values |= {"paid": "0", "excess": "0", "refunded": "0"}
+    values |= {"paid": "0", "excess": "0", "refunded": "0", "credited": "0", "purpose": "sale"}
     attempt(people, ORDER.format(**{**values, "id": "O2"}))
     for wrong, name in IMPOSSIBLE:
         with pytest.raises(IntegrityError, match=name):
             attempt(people, ORDER.format(**{**values, **wrong}))
+
+
+WALLET = "INSERT INTO wallets (user_id, currency, balance) VALUES ('{user_id}', 'VND', {balance})"
+WITHDRAWAL = (
+    "INSERT INTO withdrawals (id, user_id, currency, amount, fee, status, destination, created_at) "
+    f"VALUES ('{{id}}', '{{user_id}}', 'VND', {{amount}}, {{fee}}, '{{status}}', '{{{{}}}}', {NOW})"
+)
+RIGHT: dict[str, str] = {"id": "W1", "balance": "0", "amount": "1", "fee": "0", "status": "held"}
+NO_WALLETS: list[tuple[str, dict[str, str], str]] = [
+    (WALLET, {"balance": "-1"}, "ck_wallets_balance"),
+    (WITHDRAWAL, {"amount": "0"}, "ck_withdrawals_amount"),
+    (WITHDRAWAL, {"amount": "-1"}, "ck_withdrawals_amount"),
+    (WITHDRAWAL, {"fee": "-1"}, "ck_withdrawals_amount"),
+    (WITHDRAWAL, {"status": "gone"}, "ck_withdrawals_status"),
+]
+
+
+def test_a_wallet_and_a_withdrawal_that_cannot_be_are_refused(people: People) -> None:
+    owner = people.owner.user
+    assert owner is not None
+    values = {**RIGHT, "user_id": owner.id}
+    for statement, wrong, name in NO_WALLETS:
+        with pytest.raises(IntegrityError, match=name):
+            attempt(people, statement.format(**{**values, **wrong}))
+    attempt(people, WALLET.format(**values), WITHDRAWAL.format(**values))
+
+
+def test_no_entry_says_that_a_wallet_is_below_zero(people: People) -> None:
+    entry = (
+        "INSERT INTO entries (posting_id, account, currency, amount, balance_after) "
+        "SELECT id, 'wallet:x', 'VND', 1, -1 FROM postings WHERE cause = 'by hand'"
+    )
+    with pytest.raises(IntegrityError, match="ck_entries_balance_after"):
+        attempt(people, POST, entry)
 
 
 CRIMES = (

@@ -20,10 +20,10 @@ def signs_in(browser: FlaskClient, **changes: str) -> TestResponse:
     return submit(browser, "/login", **{**RIGHT, **changes})
 
 
-def test_staff_come_to_their_desk_and_customers_to_the_shop(people: People) -> None:
+def test_staff_come_to_their_desk_and_customers_to_their_wallet(people: People) -> None:
     people.person("clerk", "clerk")
     people.person("owner")
-    for email, home in (("clerk@people.test", "/staff/"), ("  OWNER@people.TEST ", "/")):
+    for email, home in (("clerk@people.test", "/staff/"), ("  OWNER@people.TEST ", "/wallet")):
         answer = signs_in(people.browser(), email=email)
         assert (answer.status_code, answer.headers["Location"]) == (303, home)
 
