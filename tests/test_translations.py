@@ -78,7 +78,10 @@ FOR_PROGRAMS = frozenset(
         *("error", "invalid", "conflict"),
         # Commands and the API alone.
         *("invalid_role", "invalid_email", "weak_password", "email_taken", "invalid_name"),
-        *("order_exists", "idempotency_key_reused"),
+        *("order_exists", "idempotency_key_reused", "amount_not_taken", "invalid_to"),
+        "invalid_since",
+        # With the balance in them, by `refusal_words` itself.
+        "insufficient_funds",
         # The checkout shows what is under way instead.
         "payment_under_way",
     }
@@ -228,7 +231,7 @@ def test_every_refusal_that_a_page_can_show_has_words() -> None:
 
 
 def test_every_reason_to_keep_a_callback_has_words() -> None:
-    services = [path.read_text() for path in (ROOT / "payments" / "services").glob("*.py")]
+    services = [path.read_text() for path in (ROOT / "payments" / "services").rglob("*.py")]
     reasons = {one for text in services for one in re.findall(r'Unapplicable\(\s*"(\w+)"', text)}
     assert "another_amount" in reasons
     assert reasons <= set(PARKED)

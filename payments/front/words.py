@@ -73,6 +73,11 @@ REFUSALS = {
     ),
     "payout_evidence_used": _l("This evidence has settled another withdrawal."),
     "already_resolved": _l("Somebody has dealt with this already."),
+    "endpoint_disabled": _l("The receiver is switched off: switch it on first."),
+    "message_gone": _l("What happened then is not kept any more."),
+    "too_many_endpoints": _l("There are too many receivers: remove one first."),
+    "invalid_events": _l("There is no such event."),
+    "invalid_kind": _l("There is no such kind of movement."),
     "money_waits": _l("This money has come already: assign it under Unmatched money."),
 }
 

@@ -45,5 +45,7 @@ def once(deed: Callable[[], str], meanwhile: str) -> str:
 
 
 def _key() -> str:
-    said = sorted((name, text) for name, text in request.form.items() if name != "csrf_token")
+    # The random name tells forms apart; of a password nothing is to be kept.
+    left_out = {"csrf_token", "password"}
+    said = sorted((name, text) for name, text in request.form.items() if name not in left_out)
     return f"form:{hashlib.sha256(repr((request.path, said)).encode()).hexdigest()}"

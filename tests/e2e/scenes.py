@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.e2e.shop import Customer, Shop, sign_in
 
 Json = dict[str, Any]
 
-PAYER, MANAGER, MAI, NOBODY = "payer", "manager", "mai", "nobody"
+PAYER, MANAGER, ADMIN, MAI, NOBODY = "payer", "manager", "clerk", "mai", "nobody"
 RETURN = {"return_url": "https://shop.example/thanks"}
 
 
@@ -68,6 +68,7 @@ class Stage:
         self._manager = self._token("manager@demo.test")
         self._mai = self._token("mai@demo.test")
         self.orders: dict[str, Json] = {}
+        self._listen()
         self._make_orders()
         self._lose_money()
 
@@ -117,6 +118,15 @@ class Stage:
         self._waits(order, "paid")
         return order
 
+    def _listen(self) -> None:
+        """A system of the shop's that is away, and an administrator who sees that."""
+        hook = {"url": "http://127.0.0.1:9/orders", "events": ["order.paid"]}
+        self.shop.call("POST", "/api/v1/webhook-endpoints", hook)
+        with closing(sqlite3.connect(self._database)) as records, records:
+            records.execute(
+                "UPDATE users SET role = 'admin' WHERE email = ?", (f"{ADMIN}@demo.test",)
+            )
+
     def _make_orders(self) -> None:
         expired = self._order("expired", expires_in=5)
         self._order("claimed", expires_in=5)
@@ -146,11 +156,10 @@ class Stage:
         self._waits(part, "partially_refunded")
         self._waits(expired, "expired")
         old = self._paid("old")
-        with sqlite3.connect(self._database) as records:
+        with closing(sqlite3.connect(self._database)) as records, records:
             records.execute(
                 "UPDATE orders SET ended_at = '2020-01-01 00:00:00.000000' WHERE id = ?", (old,)
             )
-        records.close()
 
     def _pay_too_much(self, order_id: str) -> None:
         code = self._begin(order_id, "bank")["action"]["qr"]
@@ -179,7 +188,9 @@ class Stage:
             time.sleep(0.05)
         taken = {"amount": 120_000, "currency": "VND", "destination": "VCB 0011 2233 44"}
         self._call(self._mai, "/payment/withdraw", taken)
-        self._call(self._mai, "/payment/deposit", {**topping_up, "amount": 50_000})
+        begun = self._call(self._mai, "/payment/deposit", {**topping_up, "amount": 50_000})
+        self.deposit = begun["transactionId"]
+        self._order("balance", 150_000, customer={"id": self._who(self._mai)})
 
     def _balances(self) -> list[Json]:
         mine = {"Authorization": f"Bearer {self._mai}"}
@@ -205,7 +216,7 @@ class Stage:
             if who == PAYER:
                 for order in self.orders.values():
                     person.open(order)
-            elif who in {MANAGER, MAI}:
+            elif who in {MANAGER, ADMIN, MAI}:
                 sign_in(person, self.shop, f"{who}@demo.test")
         return self._people[who]
 
@@ -227,6 +238,7 @@ class Stage:
     def scenes(self) -> Iterator[Scene]:
         yield from self._checkout()
         yield from self._staff()
+        yield from self._wallet()
         yield from self._others()
         yield from self._phones()
         yield from self._errors()
@@ -260,14 +272,26 @@ class Stage:
         yield Scene("staff-new-refused", MANAGER, "/staff/new", "in digits", _order_for_nothing)
         yield Scene("staff-unmatched", MANAGER, "/staff/unmatched", "tien ca phe")
         yield Scene("staff-withdrawals", MANAGER, "/staff/withdrawals", "To send by hand")
+        yield Scene("staff-hooks", ADMIN, "/staff/hooks", "127.0.0.1:9")
         yield Scene("staff-parked", MANAGER, "/staff/parked", "Another amount than asked for")
         yield Scene("staff-callback", MANAGER, "/staff/parked", "Verdict", _open_a_callback)
 
     def _at_staff(self, name: str) -> str:
         return f"/staff/orders/{self.orders[name]['id']}"
 
-    def _others(self) -> Iterator[Scene]:
+    def _wallet(self) -> Iterator[Scene]:
         yield Scene("wallet", MAI, "/wallet?lang=en", "180,000")
+        yield Scene("wallet-empty", MANAGER, "/wallet?lang=en", "Top up")
+        taking_out = "/wallet?do=withdraw&lang=en"
+        yield Scene("wallet-withdraw", MAI, taking_out, "leaves your balance at once")
+        yield Scene("wallet-refused", MAI, taking_out, "Your balance is only", _take_too_much)
+        yield Scene("wallet-statement", MAI, "/wallet/statement?lang=en", "Top-up")
+        yield Scene("wallet-sheet", MAI, "/wallet/statement/print?lang=en", "Balance before")
+        yield Scene("checkout-top-up", MAI, f"/checkout/{self.deposit}?lang=en", "Waiting for")
+        order = self.orders["balance"]["id"]
+        yield Scene("checkout-balance", MAI, f"/checkout/{order}?lang=en", "Pay from your balance")
+
+    def _others(self) -> Iterator[Scene]:
         yield Scene("home", NOBODY, "/", "Demo shop")
         yield Scene("login", NOBODY, "/login", "Password")
         yield Scene("login-refused", NOBODY, "/login", "is wrong", _sign_in_wrongly)
@@ -327,6 +351,13 @@ def _order_for_nothing(page: Page) -> None:
     page.fill('[name="amount"]', "a lot")
     page.fill('[name="description"]', "Tea")
     page.click("form.card button")
+
+
+def _take_too_much(page: Page) -> None:
+    form = page.locator("#withdraw form")
+    form.locator('[name="amount"]').fill("5000000")
+    form.locator('[name="destination"]').fill("0011223344")
+    form.locator("button").click()
 
 
 def _open_a_callback(page: Page) -> None:
