@@ -40,6 +40,19 @@ ENVIRONMENT = {
 }
 
 
+SLOW = ("e2e", "realtime", "frontends", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever starts servers and browsers first: the many quick ones fill what time is left."""
+
+    def quick(item: pytest.Item) -> bool:
+        place = item.path.relative_to(Path(__file__).parent)
+        return len(place.parts) > 1 and place.parts[0] not in SLOW
+
+    items.sort(key=quick)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:

@@ -68,7 +68,7 @@ def statuses(url: str) -> list[str]:
     return [one["status"] for one in listed]
 
 
-@pytest.mark.parametrize("mode", ["eventlet", "threading"])
+@pytest.mark.parametrize("mode", ["eventlet", pytest.param("threading", marks=pytest.mark.long)])
 def test_a_shop_hears_at_once_even_beside_one_that_hangs(receiver: Receiver, mode: str) -> None:
     with listening() as slow, Shop(ASYNC_MODE=mode) as shop:
         hangs = threading.Event()
@@ -88,6 +88,7 @@ def test_a_shop_hears_at_once_even_beside_one_that_hangs(receiver: Receiver, mod
         hangs.set()
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_tells_what_it_owes_when_it_is_back(receiver: Receiver) -> None:
     with Shop() as shop:
         secret = listens(shop.url, receiver.url, "order.paid")
@@ -118,6 +119,7 @@ def test_a_receiver_that_was_away_is_told_within_ten_seconds_of_the_first_failur
         until(lambda: statuses(shop.url) == ["delivered"], "not written down")
 
 
+@pytest.mark.long
 def test_two_processes_tell_each_message_once_and_one_goes_on_without_the_other(
     receiver: Receiver, postgres: PostgresServer, migrated_postgres: str
 ) -> None:

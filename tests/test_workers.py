@@ -141,6 +141,7 @@ def test_a_hangup_replaces_all_of_them_and_somebody_serves_at_every_moment(
     assert process.wait(20) == 0
 
 
+@pytest.mark.long
 def test_who_does_not_come_up_is_the_last_to_be_replaced(servers: Servers) -> None:
     process = servers.start()
     servers.wait_for(0)

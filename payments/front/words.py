@@ -149,7 +149,7 @@ MOVEMENTS = {
     "deposit": _l("Top-up"),
     "payment": _l("Payment"),
     "excess": _l("Paid too much"),
-    "refund": _l("Refund"),
+    "refund": _l("Refunded"),
     "withdrawal": _l("Withdrawal"),
     "withdrawal_returned": _l("Withdrawal returned"),
     "other": _l("Correction"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocketRoute
+from playwright.sync_api import Browser, BrowserContext, Page, Response, WebSocketRoute
 
 from payments.services.demo import API_KEY, PASSWORD
 from tests.servers import AppServer
@@ -96,6 +97,20 @@ class Customer:
     def open(self, order: dict[str, Any], **query: str) -> None:
         more = f"&{urlencode(query)}" if query else ""
         self.page.goto(order["checkout_url"] + more)
+
+    def comes_back(self, button: str) -> str:
+        """Presses it on a provider's page; the page of ours that it leads to, as it first came."""
+        ours = "/checkout/"
+
+        def is_page(answer: Response) -> bool:
+            page = answer.request.is_navigation_request() and answer.status == HTTPStatus.OK
+            return page and ours in answer.url
+
+        with self.page.expect_response(is_page) as came:
+            self.page.click(button)
+        first = came.value.text()
+        self.page.wait_for_url(f"**{ours}**")
+        return first
 
     def status(self) -> str | None:
         return self.page.get_attribute("#payment", "data-status")

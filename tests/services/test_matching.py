@@ -474,7 +474,6 @@ class TestAfterStaffHaveConfirmed:
         assert "clearing:manual" not in balances(people)
         sound(people)
 
-
     def test_a_gateway_bears_out_what_staff_confirmed_in_its_amount(
         self, app: Flask, people: People, order: Order, memo: str
     ) -> None:

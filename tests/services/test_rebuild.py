@@ -20,7 +20,9 @@ from sqlalchemy import select, text
 
 from payments.bootstrap import create_app
 from payments.domain.errors import ProviderRefused
+from payments.domain.facts import wallet_topic
 from payments.services import deeds
+from payments.services.access import Identity
 from payments.settings import load
 from payments.store import audit, digest, ledger, outbox, records, tables
 from payments.store.db import db, in_transaction
@@ -109,7 +111,12 @@ def test_a_whole_life_is_made_again_to_the_last_letter(
             assert mine == theirs
         assert others.in_app(outbox.lag)[0] == 0, "a page of today is told nothing of then"
         assert _schedule(others) == _schedule(people)
-        for table in ("audit", "users", "inbox", "bank_lines", "confirmations", "refunds"):
+        for customer in shop.customers:
+            told_then, told_now = (side.in_app(_told, customer) for side in (people, others))
+            assert len(told_then) > 5
+            assert told_then == told_now, "what a person was told is copied, and not told again"
+        tables_alike = ("audit", "users", "inbox", "bank_lines", "confirmations", "refunds")
+        for table in (*tables_alike, "withdrawals", "wallets", "topics", "outbox"):
             assert count(others, table) == count(people, table), table
         # And life goes on in it: staff can sign in, and money comes.
         goes_on = Life(others)
@@ -128,6 +135,12 @@ def _balances() -> dict[str, int]:
 def _facts_of(order_id: str) -> list[tuple[int, str, Any]]:
     facts = outbox.of_topic(f"order:{order_id}", 0)
     return [(one.version, one.event, _timeless(one.snapshot)) for one in facts]
+
+
+def _told(who: Identity) -> list[tuple[int, str, Any, Any]]:
+    assert who.user is not None
+    facts = outbox.of_topic(wallet_topic(who.user.id), 0)
+    return [(one.version, one.event, one.snapshot, one.about) for one in facts]
 
 
 def _timeless(shown: dict[str, Any]) -> str:
@@ -209,6 +222,15 @@ CRIMES: dict[str, tuple[str, str]] = {
     "a refund": (
         "UPDATE refunds SET provider_refund_id = 'RF-77' WHERE provider_refund_id = 'RF-7'",
         "refund R",
+    ),
+    "a withdrawal": (
+        "UPDATE withdrawals SET evidence = 'FT mine' WHERE status = 'settled'",
+        "withdrawal W",
+    ),
+    "a balance": ("UPDATE wallets SET balance = balance + 1", "wallet of "),
+    "a running balance": (
+        "UPDATE entries SET balance_after = balance_after + 1 WHERE balance_after > 0",
+        "running balance after receipt:P",
     ),
     "a verdict": ("UPDATE inbox SET verdict = 'rung' WHERE source = 'staff'", "do not fit"),
     "a deed": (

@@ -7,9 +7,11 @@ whose answers are lost.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -293,12 +295,33 @@ def _differing_orders() -> Sequence[str]:
     )
 
 
+MISHAPS = st.sampled_from([*[None] * 40, *range(0, 24, 2), "kept", "lost"])
+"""To a deed: none, the program dies after so many statements, or a commit's answer is lost."""
+
+
+def deed(**given: Any) -> Callable[[Callable[..., None]], Any]:
+    """A rule whose deed may be cut off anywhere."""
+
+    def of(what: Callable[..., None]) -> Any:
+        @wraps(what)
+        def perhaps_cut_off(self: Wallets, mishap: int | str | None, **arguments: Any) -> None:
+            with self.under(mishap):
+                what(self, **arguments)
+
+        made: Any = rule(mishap=MISHAPS, **given)
+        return made(perhaps_cut_off)
+
+    return of
+
+
 class Wallets(RuleBasedStateMachine):
     databases: EmptyDatabases
     line: Line
     folder: Path
-    verify_each = 10
+    verify_each = 25
     steps = 0
+    met: Counter[str]
+    """What has been met with at the end of each story: for the test to mean anything."""
 
     @initialize()
     def open_shop(self) -> None:
@@ -307,13 +330,23 @@ class Wallets(RuleBasedStateMachine):
         self.app = create_app(load({**SHOP, **own}))
         self.shop = Shop(self.app)
         self.statements_left: int | None = None
-        self.dies_after: int | None = None
-        self.cut = False
+        self.just_told: Notice | None = None
         self.through_line = False
         with self.app.app_context():
             event.listen(db.engine, "before_cursor_execute", self._count)
             event.listen(db.engine, "do_connect", self._connect)
         self.done = 0
+        for who in self.shop.customers:
+            for currency in RAILS:
+                self.shop.deposit(who, 30_000, currency)
+        # What a rail has paid, it can be asked to give back.
+        for currency, rail in RAILS.items():
+            sold = self.shop.people.order(PRICE, currency)
+            self.shop.orders.append(sold)
+            self.shop.attempts.append(self.shop.pay(self.shop.people.shop, sold, rail))
+        for begun in self.shop.attempts:
+            self.shop.tell(self.shop.says(begun, Kind.SUCCEEDED))
+            self.shop.count(self.shop.says(begun, Kind.SUCCEEDED))
 
     def _connect(self, _dialect: Any, _record: Any, _how: Any, names: dict[str, Any]) -> None:
         """By the line that can be cut, where this deed is to lose an answer: it is slow."""
@@ -324,22 +357,25 @@ class Wallets(RuleBasedStateMachine):
         if self.statements_left is not None:
             self.statements_left -= 1
             if self.statements_left < 0:
+                self.met["a crash"] += 1
                 raise Crash
 
     @contextmanager
-    def _perhaps_dying(self) -> Iterator[None]:
-        """The deed inside may be cut off, where that was said before."""
-        self.statements_left, self.dies_after = self.dies_after, None
-        self._go_through_line(self.cut)
+    def under(self, mishap: int | str | None) -> Iterator[None]:
+        """The deed inside dies after so many statements, or the answer to its commit is lost."""
+        self.statements_left = mishap if isinstance(mishap, int) else None
+        self._go_through_line(isinstance(mishap, str))
+        self.line.done = mishap == "kept"
         try:
             with suppress(Crash):
                 yield
         finally:
             self.statements_left = None
-            if self.cut:
-                self._go_through_line(False)
-            self.cut = False
+            self._go_through_line(False)
             self.done += 1
+            if self.just_told is not None:
+                self.shop.count(self.just_told)
+                self.just_told = None
 
     def _go_through_line(self, through: bool) -> None:
         self.line.cuts = int(through)
@@ -347,16 +383,6 @@ class Wallets(RuleBasedStateMachine):
             self.through_line = through
             with self.app.app_context():
                 db.engine.dispose()
-
-    # ---- What goes wrong ----
-
-    @rule(statements=st.integers(min_value=0, max_value=25))
-    def the_program_dies_in_the_next_deed(self, statements: int) -> None:
-        self.dies_after = statements
-
-    @rule(done=st.booleans())
-    def the_answer_to_the_next_commit_is_lost(self, done: bool) -> None:
-        self.cut, self.line.done = True, done
 
     @rule(
         answer=st.sampled_from(
@@ -372,60 +398,56 @@ class Wallets(RuleBasedStateMachine):
 
     # ---- What people do ----
 
-    @rule(who=people_of_the_shop, amount=amounts, currency=currencies)
+    @deed(who=people_of_the_shop, amount=amounts, currency=currencies)
     def somebody_tops_up(self, who: int, amount: int, currency: str) -> None:
-        with self._perhaps_dying():
-            self.shop.deposit(self.shop.customers[who], amount, currency)
+        self.shop.deposit(self.shop.customers[who], amount, currency)
 
-    @rule(who=st.sampled_from([None, 0, 0, 1]), currency=currencies)
+    @deed(who=st.sampled_from([None, 0, 0, 1]), currency=currencies)
     def somebody_orders(self, who: int | None, currency: str) -> None:
         user = self.shop.customers[who].user if who is not None else None
         hour = timedelta(hours=1)
         mine = user.id if user else None
-        with self._perhaps_dying():
-            order = self.shop.people.order(PRICE, currency, customer_id=mine, expires_in=hour)
-            self.shop.orders.append(order)
+        order = self.shop.people.order(PRICE, currency, customer_id=mine, expires_in=hour)
+        self.shop.orders.append(order)
 
     @precondition(lambda self: self.shop.orders)
-    @rule(who=people_of_the_shop, which=some, part=st.sampled_from([None, 1, 2_000]))
+    @deed(who=people_of_the_shop, which=some, part=st.sampled_from([None, 1, 2_000]))
     def somebody_pays_from_their_wallet(self, who: int, which: int, part: int | None) -> None:
-        with self._perhaps_dying():
-            self.shop.pay(self.shop.customers[who], self._order(which), "wallet", part)
+        self.shop.pay(self.shop.customers[who], self._order(which), "wallet", part)
 
     @precondition(lambda self: self.shop.orders)
-    @rule(which=some)
+    @deed(which=some)
     def somebody_begins_to_pay(self, which: int) -> None:
         order = self._order(which)
-        with self._perhaps_dying():
-            begun = self.shop.pay(self.shop.people.shop, order, RAILS[order.currency])
-            self.shop.attempts += [begun] if begun else []
+        begun = self.shop.pay(self.shop.people.shop, order, RAILS[order.currency])
+        self.shop.attempts += [begun] if begun else []
 
-    @rule(who=people_of_the_shop, amount=amounts, currency=currencies)
+    @deed(who=people_of_the_shop, amount=amounts, currency=currencies)
     def somebody_withdraws(self, who: int, amount: int, currency: str) -> None:
-        with self._perhaps_dying(), suppress(PaychimeError):
+        with suppress(PaychimeError):
             self.shop.withdraw(self.shop.customers[who], amount, currency)
 
     # ---- What the outside tells ----
 
     @precondition(lambda self: self.shop.attempts)
-    @rule(which=some, kind=st.sampled_from([Kind.SUCCEEDED, Kind.SUCCEEDED, Kind.FAILED]))
+    @deed(which=some, kind=st.sampled_from([Kind.SUCCEEDED, Kind.SUCCEEDED, Kind.FAILED]))
     def a_provider_tells_of_an_attempt(self, which: int, kind: Kind) -> None:
         attempts = self.shop.attempts
         self._told(self.shop.says(attempts[-1 - which % len(attempts)], kind))
 
     @precondition(lambda self: self.shop.orders)
-    @rule(which=some, amount=amounts)
+    @deed(which=some, amount=amounts)
     def the_shop_is_told_of_money(self, which: int, amount: int) -> None:
         order, number = self._order(which), f"G{self.done}"
         self._told(money_for(order, amount, number))
 
     @precondition(lambda self: self.shop.told)
-    @rule(which=some)
+    @deed(which=some)
     def something_is_told_again(self, which: int) -> None:
         notice = self.shop.told[-1 - which % len(self.shop.told)]
         self._heard(notice)
 
-    @rule(which=some, kind=st.sampled_from([Kind.SUCCEEDED, Kind.FAILED]), tell=st.booleans())
+    @deed(which=some, kind=st.sampled_from([Kind.SUCCEEDED, Kind.FAILED]), tell=st.booleans())
     def campay_has_sent_a_withdrawal_or_not(self, which: int, kind: Kind, tell: bool) -> None:
         waiting = self.shop.people.in_app(payouts.at_providers, 50)
         sent = [one for one in waiting if one.id in self.shop.provider.fates]
@@ -442,58 +464,50 @@ class Wallets(RuleBasedStateMachine):
         self._heard(notice)
 
     def _heard(self, notice: Notice) -> None:
-        with self._perhaps_dying():
-            self.shop.tell(notice)
-        self.shop.count(notice)
+        self.just_told = notice
+        self.shop.tell(notice)
 
     # ---- What the shop does ----
 
-    @rule(settle=st.booleans())
+    @deed(settle=st.booleans())
     def staff_deal_with_the_oldest_withdrawal(self, settle: bool) -> None:
         for one in self.shop.people.in_app(payouts.by_hand, 1):
-            with self._perhaps_dying():
-                if settle:
-                    self.shop.do(withdrawals.settle_by_hand, self.shop.manager, one.id, one.id)
-                else:
-                    self.shop.do(withdrawals.fail_by_hand, self.shop.manager, one.id, "No account")
+            if settle:
+                self.shop.do(withdrawals.settle_by_hand, self.shop.manager, one.id, one.id)
+            else:
+                self.shop.do(withdrawals.fail_by_hand, self.shop.manager, one.id, "No account")
 
     @precondition(lambda self: self.shop.orders)
-    @rule(which=some, amount=st.sampled_from([None, 1, 2_000]), to_wallet=st.booleans())
+    @deed(which=some, amount=st.sampled_from([None, 1, 2_000]), to_wallet=st.booleans())
     def staff_refund(self, which: int, amount: int | None, to_wallet: bool) -> None:
-        with self._perhaps_dying():
-            self.shop.do(
-                *(refunds.refund, self.shop.people.house.rails, self.shop.manager),
-                *(self._order(which).id, amount, "It was broken"),
-                to_wallet=to_wallet,
-            )
+        self.shop.do(
+            *(refunds.refund, self.shop.people.house.rails, self.shop.manager),
+            *(self._order(which).id, amount, "It was broken"),
+            to_wallet=to_wallet,
+        )
 
-    @rule()
+    @deed()
     def staff_pay_the_oldest_refund(self) -> None:
         for one in self.shop.people.in_app(promises.by_hand)[:1]:
-            with self._perhaps_dying():
-                self.shop.do(refunds.settle_by_hand, self.shop.manager, one.id, "cash")
+            self.shop.do(refunds.settle_by_hand, self.shop.manager, one.id, "cash")
 
     @precondition(lambda self: self.shop.orders)
-    @rule(which=some)
+    @deed(which=some)
     def staff_cancel(self, which: int) -> None:
-        with self._perhaps_dying():
-            self.shop.do(checkout.cancel, self.shop.manager, self._order(which).id, "They left")
+        self.shop.do(checkout.cancel, self.shop.manager, self._order(which).id, "They left")
 
-    @rule()
+    @deed()
     def time_runs_out(self) -> None:
-        with self._perhaps_dying():
-            self.shop.do(expire.expire_once, now() + timedelta(days=1))
+        self.shop.do(expire.expire_once, now() + timedelta(days=1))
 
-    @rule()
+    @deed()
     def the_periodic_work_is_done(self) -> None:
-        with self._perhaps_dying():
-            self.shop.do(ask_payouts, self.shop.people.house.rails, None)
-            self.shop.do(ask_refunds, self.shop.people.house.rails, None)
+        self.shop.do(ask_payouts, self.shop.people.house.rails, None)
+        self.shop.do(ask_refunds, self.shop.people.house.rails, None)
 
-    @rule()
+    @deed()
     def the_books_are_sealed(self) -> None:
-        with self._perhaps_dying():
-            self.shop.do(sealing.seal)
+        self.shop.do(sealing.seal)
 
     # ---- What is always so ----
 
@@ -519,6 +533,8 @@ class Wallets(RuleBasedStateMachine):
             self._verify()
             with self.app.app_context():
                 sealing.seal()
+                words = select(withdrawal_rows.c.status).union_all(select(refund_rows.c.status))
+                self.met.update(db.session.execute(words).scalars())
             self._verify()
         finally:
             with self.app.app_context():
@@ -540,17 +556,22 @@ def test_whatever_happens_to_wallets_every_sum_is_right(
     postgres: PostgresServer, empty_postgres: EmptyDatabases, tmp_path: Path, steps: int
 ) -> None:
     Wallets.databases, Wallets.folder, Wallets.steps = empty_postgres, tmp_path, 0
+    Wallets.met = Counter()
     with line_to(postgres.port) as Wallets.line:
         while Wallets.steps < steps:
             run_state_machine_as_test(
                 Wallets,
                 settings=settings(
-                    max_examples=6,
-                    stateful_step_count=100,
+                    max_examples=15,
+                    stateful_step_count=40,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),
                 ),
             )
+    met = {*Wallets.met, *(["a cut"] if Wallets.line.cut else [])}
+    assert "a crash" in met
+    rare = {"a cut", "held", "settled", "returned", "requested", "succeeded", "failed"}
+    assert rare <= met or steps < 10_000
 
 
 class TestAtOnce:

@@ -32,6 +32,8 @@ from payments.store import (
     people,
     refunds,
     waiting,
+    webhook_deliveries,
+    withdrawals,
 )
 from payments.store.db import db, now
 from tests.people import People
@@ -88,6 +90,18 @@ def crowded(app: Flask) -> Iterator[Flask]:
         f"""INSERT INTO card_holders (provider, user_id, reference, told, ask_at, created_at)
             SELECT 'p' || n, 'U', n, '[]', CASE WHEN {done} THEN NULL ELSE now() END, now()
             {rows}""",
+        f"""INSERT INTO withdrawals (id, user_id, currency, amount, fee, status, destination,
+            created_at, ask_at) SELECT 'W' || n, 'U', 'VND', 5, 0,
+            CASE WHEN {done} THEN 'settled' ELSE 'held' END, '{{}}', now(),
+            CASE WHEN n < {WAITING // 2} THEN now() END {rows}""",
+        """INSERT INTO webhook_endpoints (id, url, events, secret, created_by, created_at)
+            VALUES ('E', 'https://shop.test/', '[]', 'x', 'x', now())""",
+        f"""INSERT INTO webhook_deliveries (id, endpoint_id, topic, version, round, event,
+            webhook_id, status, tries, next_at, created_at, ended_at)
+            SELECT 'D' || n, 'E', 'order:O' || n, 1, 0, 'order.paid', 'x',
+            CASE WHEN {done} THEN 'delivered' ELSE 'waiting' END, 1,
+            CASE WHEN {done} THEN NULL ELSE now() END, now(),
+            CASE WHEN {done} THEN now() END {rows}""",
     )
     with app.app_context():
         for statement in statements:
@@ -135,6 +149,15 @@ QUEUES: dict[str, tuple[Callable[[], object], str]] = {
     "how much of it": (bank_lines.count_waiting, "ix_inbox_unresolved"),
     "refunds to be asked about": (lambda: refunds.to_ask(now(), "", 100), "ix_refunds_to_ask"),
     "refunds by hand": (refunds.by_hand, "ix_refunds_by_hand"),
+    "withdrawals to be asked about": (
+        lambda: withdrawals.to_ask(now(), "", 100),
+        "ix_withdrawals_to_ask",
+    ),
+    "withdrawals by hand": (lambda: withdrawals.by_hand(50), "ix_withdrawals_by_hand"),
+    "messages to be sent": (
+        lambda: webhook_deliveries.begin("E", now(), now(), 10),
+        "ix_webhook_deliveries_due",
+    ),
     "confirmations that need a second": (confirmations.held, "ix_confirmations_held"),
     "what customers claim": (audit.open_claims, "ix_audit_claims"),
     "facts to be told": (lambda: outbox.unpublished(200), "ix_outbox_unpublished"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import threading
+import time
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +23,8 @@ from payments.store import ledger, seals, tables
 from payments.store.db import db, in_transaction
 from tests.outside import at_once, count
 from tests.people import People
+from tests.servers import AppServer
+from tests.signing import SHOP_SECRET, shop_webhook
 
 POSTING = SealedPosting(
     id=7,
@@ -184,3 +189,21 @@ def test_the_figure_says_what_is_still_to_be_sealed(app: Flask) -> None:
     with app.app_context():
         sealing.seal()
     assert figure() == "0.0"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_seals_by_itself_what_is_posted(people: People, database_url: str) -> None:
+    order_id = people.order().id
+    settings = {"DATABASE_URL": database_url, "GENERIC_WEBHOOK_SECRET": SHOP_SECRET}
+    with AppServer(settings, migrate=False) as server:
+        body, headers = shop_webhook(order_id, 50_000)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        with closing(connection):
+            connection.request("POST", "/webhook/payment", body, headers)
+            assert connection.getresponse().status == 200
+        deadline = time.monotonic() + 15
+        while not people.in_app(seals.head).seq:
+            assert time.monotonic() < deadline, "nobody has sealed it"
+            time.sleep(0.1)
+    assert people.in_app(lambda: list(seals.faults())) == []
+    assert people.in_app(seals.tail).count == 0
