@@ -8,8 +8,8 @@ from payments.domain.money import Money
 from payments.domain.ports import Payer
 from payments.domain.withdrawals import Withdrawal
 from payments.providers import campay as adapter
-from payments.services import deposits, payouts, withdrawals
 from payments.services.access import Identity
+from payments.services.wallets import deposits, payouts, withdrawals
 from payments.store import ledger, outbox, wallets
 from payments.store import withdrawals as kept
 from payments.store.db import now

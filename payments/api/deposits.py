@@ -9,7 +9,7 @@ from payments.api.blueprint import api
 from payments.api.body import idempotent, read
 from payments.domain.states import OrderStatus
 from payments.front.request import house, identity, somebody
-from payments.services.deposit_confirmation import confirm_deposit
+from payments.services.wallets.deposit_confirmation import confirm_deposit
 from payments.store import wallets
 
 _STATUS = {

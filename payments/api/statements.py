@@ -11,8 +11,8 @@ from payments.api.body import limit_asked
 from payments.domain.snapshot import iso
 from payments.front.cursors import from_place, to_place
 from payments.front.request import house, identity
-from payments.services import statements
 from payments.services.access import person_of
+from payments.services.wallets import statements
 from payments.store.statements import Line
 
 

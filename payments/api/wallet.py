@@ -13,8 +13,8 @@ from payments.domain.order import Payment
 from payments.domain.ports import Payer
 from payments.domain.states import PaymentStatus
 from payments.front.request import base_url, house, identity, locale, return_url
-from payments.services import deposits, wallet_view
 from payments.services.access import person_of
+from payments.services.wallets import deposits, wallet_view
 
 _STATUS = {
     PaymentStatus.SUCCEEDED: "completed",

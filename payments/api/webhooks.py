@@ -15,8 +15,8 @@ from payments.domain.snapshot import iso
 from payments.domain.webhooks import message
 from payments.front.cursors import from_cursor, to_cursor
 from payments.front.request import house, identity
-from payments.services import webhooks as use
 from payments.services.access import demand
+from payments.services.webhooks import endpoints as use
 from payments.store import webhook_deliveries, webhooks
 from payments.store.webhook_deliveries import STATUSES, Delivery
 from payments.store.webhooks import Endpoint

@@ -15,8 +15,8 @@ from payments.domain.snapshot import iso
 from payments.domain.withdrawals import HELD, RETURNED, SETTLED, Withdrawal
 from payments.front.cursors import from_cursor, to_cursor
 from payments.front.request import house, identity, somebody
-from payments.services import withdrawals
 from payments.services.access import demand, person_of
+from payments.services.wallets import withdrawals
 from payments.store import wallets
 
 STATUS = {HELD: "pending", SETTLED: "completed", RETURNED: "failed"}

@@ -9,7 +9,7 @@ from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from payments.cli.saying import as_json, bar, say
-from payments.services import rebuild, sealing
+from payments.services.books import rebuild, sealing
 from payments.store import digest, ledger, seals
 from payments.store.db import now
 from payments.store.elsewhere import NotEmpty, make_tables, other_database, snapshot

@@ -9,9 +9,9 @@ from typing import Any
 from payments.dialects import ALL_ORDERS, OWN_WALLET, Dialect, Subject
 from payments.domain.facts import Fact, order_topic, person_of, wallet_topic
 from payments.domain.snapshot import payment_view
-from payments.services import wallet_view
 from payments.services.access import Identity, may_see_all_orders, may_see_order
 from payments.services.snapshots import attempt_shown, order_events
+from payments.services.wallets import wallet_view
 from payments.store import orders, payments
 from payments.store.db import now
 

@@ -24,16 +24,16 @@ from payments.realtime.leading import Alone, Leader
 from payments.realtime.mirror import ROUND_SECONDS as MIRROR_SECONDS
 from payments.realtime.patrol import ROUND_SECONDS, go_round
 from payments.realtime.server import Sockets
+from payments.services.books.sealing import Sealer
 from payments.services.cards import tell_new_cards
 from payments.services.clean import Cleaner
 from payments.services.expire import expire_once
 from payments.services.figures import LOOP_FAILURES, QUEUE_LAG
-from payments.services.payouts import ask_payouts
 from payments.services.reconcile import ask_watched, reconcile_once
 from payments.services.refund_questions import ask_refunds
 from payments.services.relay import Relay
-from payments.services.sealing import Sealer
-from payments.services.webhook_delivery import Courier
+from payments.services.wallets.payouts import ask_payouts
+from payments.services.webhooks.delivery import Courier
 from payments.store.db import Busy, now
 
 log = structlog.get_logger()

@@ -18,8 +18,9 @@ from payments.domain.notice import RUNG, Notice, RawCallback
 from payments.domain.order import Payment
 from payments.domain.states import Kind
 from payments.domain.withdrawals import Withdrawal
-from payments.services import cards, refunds, transfers, withdrawal_moves
+from payments.services import cards, refunds, transfers
 from payments.services.settlement import STAFF, named, settle
+from payments.services.wallets import withdrawal_moves
 from payments.store import audit, inbox, orders, payments
 from payments.store.bank_lines import BankLine
 from payments.store.db import in_transaction, now, savepoint

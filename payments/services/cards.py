@@ -26,7 +26,7 @@ from payments.providers.registry import CARDS, Rails
 from payments.services import card_shelf
 from payments.services.access import Identity, person_of
 from payments.services.ids import new_id
-from payments.services.personal_facts import tell_person
+from payments.services.wallets.personal_facts import tell_person
 from payments.store import audit, cards
 from payments.store.db import end_read, in_transaction, now
 from payments.store.people import User

@@ -24,11 +24,12 @@ from payments.domain.ports import Addresses, Payer, Started
 from payments.domain.questions import FIRST_QUESTION
 from payments.domain.states import Kind, OrderStatus, PaymentStatus
 from payments.providers.registry import Rails
-from payments.services import cards, wallet_payments
+from payments.services import cards
 from payments.services.access import Identity, demand
 from payments.services.confirm import UPI, UTR
 from payments.services.ids import new_order_id, new_reference
 from payments.services.moves import lookup, move_order, move_payment, tell
+from payments.services.wallets import wallet_payments
 from payments.settings import Settings
 from payments.store import audit, confirmations, orders, payments
 from payments.store.db import end_read, in_transaction, now

@@ -18,7 +18,7 @@ from payments.domain.states import (
     PaymentStatus,
     Recipe,
 )
-from payments.services import personal_facts
+from payments.services.wallets import personal_facts
 from payments.store import ledger, orders, outbox, payments, people
 from payments.store.db import now
 

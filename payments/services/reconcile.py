@@ -17,8 +17,8 @@ from payments.domain.questions import FIRST_QUESTION, GIVE_UP, pause_after, paus
 from payments.domain.states import Kind
 from payments.providers.registry import Rails
 from payments.services.apply import apply
-from payments.services.payouts import ask_payouts
 from payments.services.refund_questions import ask_refunds
+from payments.services.wallets.payouts import ask_payouts
 from payments.store import payments
 from payments.store.db import end_read, in_transaction, now
 

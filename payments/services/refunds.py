@@ -20,11 +20,11 @@ from payments.domain.order import WALLET, Order, Payment
 from payments.domain.questions import FIRST_QUESTION, IN_FLIGHT
 from payments.domain.states import Kind, PaymentStatus
 from payments.providers.registry import Rails
-from payments.services import personal_facts
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
 from payments.services.moves import move_order
-from payments.services.wallet_payments import payer_of
+from payments.services.wallets import personal_facts
+from payments.services.wallets.wallet_payments import payer_of
 from payments.store import audit, ledger, orders, payments, people, refunds
 from payments.store.db import end_read, in_transaction, now
 from payments.store.refunds import Refund

@@ -8,7 +8,7 @@ from threading import Event
 
 from payments.domain.facts import Fact
 from payments.domain.ports import Queue
-from payments.services import webhooks
+from payments.services.webhooks import endpoints as webhooks
 from payments.store import outbox
 from payments.store.db import end_read, forget_listener, in_transaction, on_commit
 

@@ -16,8 +16,8 @@ from payments.domain.withdrawals import Withdrawal
 from payments.front.problems import status_of
 from payments.front.request import house, identity
 from payments.front.words import refusal_words
-from payments.services import withdrawals as use
 from payments.services.access import demand
+from payments.services.wallets import withdrawals as use
 from payments.staff.blueprint import staff
 from payments.store import people, withdrawals
 

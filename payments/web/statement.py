@@ -18,8 +18,8 @@ from payments.domain.snapshot import iso
 from payments.front.cursors import from_place, to_place
 from payments.front.request import house, identity
 from payments.front.words import movement_words, refusal_words
-from payments.services import statements
-from payments.services.statements import Period
+from payments.services.wallets import statements
+from payments.services.wallets.statements import Period
 from payments.store import wallets
 from payments.store.people import User
 from payments.store.statements import KINDS, OTHER, Filters, Line

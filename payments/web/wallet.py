@@ -21,8 +21,9 @@ from payments.domain.money import from_major
 from payments.domain.ports import Payer
 from payments.front.request import house, identity, locale, return_url
 from payments.front.words import refusal_words
-from payments.services import cards, deposits, withdrawals
+from payments.services import cards
 from payments.services.access import person_of
+from payments.services.wallets import deposits, withdrawals
 from payments.web.blueprint import web
 from payments.web.once import fresh, once
 from payments.web.wallet_forms import BESIDE, destination, top_up_parts, withdraw_parts

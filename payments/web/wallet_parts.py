@@ -17,10 +17,11 @@ from payments.domain.withdrawals import HELD, Withdrawal
 from payments.front.pages import money
 from payments.front.request import house, identity
 from payments.front.words import movement_words
-from payments.services import cards, deposits, statements, wallet_view
+from payments.services import cards
 from payments.services.access import person_of
-from payments.services.personal_words import MESSAGES
 from payments.services.snapshots import order_snapshot
+from payments.services.wallets import deposits, statements, wallet_view
+from payments.services.wallets.personal_words import MESSAGES
 from payments.store import outbox, withdrawals
 from payments.store.db import now
 from payments.store.statements import Line

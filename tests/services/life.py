@@ -14,18 +14,9 @@ from payments.domain.notice import Action, Notice, RawCallback
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Payer, Refunded, Started
 from payments.domain.states import Kind
-from payments.services import (
-    apply,
-    callbacks,
-    checkout,
-    confirm,
-    deposits,
-    expire,
-    refunds,
-    unmatched,
-    withdrawals,
-)
+from payments.services import apply, callbacks, checkout, confirm, expire, refunds, unmatched
 from payments.services.access import Identity
+from payments.services.wallets import deposits, withdrawals
 from payments.store import bank_lines, confirmations, inbox, orders, payments
 from payments.store import refunds as promises
 from payments.store import withdrawals as payouts

@@ -29,8 +29,8 @@ from payments.domain.ports import Payer
 from payments.services import card_shelf, cards, checkout
 from payments.services.access import NOBODY, Identity
 from payments.services.apply import apply
-from payments.services.personal_facts import tell_person
 from payments.services.reconcile import reconcile_once
+from payments.services.wallets.personal_facts import tell_person
 from payments.store import inbox, outbox, tables, topics
 from payments.store.cards import find as find_holder
 from payments.store.db import db, in_transaction, now

@@ -21,8 +21,8 @@ from sqlalchemy import select, text
 from payments.bootstrap import create_app
 from payments.domain.errors import ProviderRefused
 from payments.domain.facts import wallet_topic
-from payments.services import deeds
 from payments.services.access import Identity
+from payments.services.books import deeds
 from payments.settings import load
 from payments.store import audit, digest, ledger, outbox, records, tables
 from payments.store.db import db, in_transaction

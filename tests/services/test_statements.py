@@ -16,7 +16,8 @@ from payments.domain.money import Money
 from payments.domain.notice import Notice, RawCallback
 from payments.domain.order import Order
 from payments.domain.states import Kind
-from payments.services import apply, refunds, statements
+from payments.services import apply, refunds
+from payments.services.wallets import statements
 from payments.store import ledger
 from payments.store.db import db, in_transaction, now
 from payments.store.statements import Filters, Line, Total

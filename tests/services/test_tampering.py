@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from payments.bootstrap import create_app
 from payments.domain import ledger as bookkeeping
 from payments.domain.seal import GENESIS
-from payments.services import sealing
+from payments.services.books import sealing
 from payments.settings import load
 from payments.store import ledger, tables, wallets
 from payments.store.db import db, in_transaction

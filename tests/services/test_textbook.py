@@ -17,7 +17,7 @@ from payments.domain.errors import InsufficientFunds, ProviderRefused
 from payments.domain.money import Money
 from payments.domain.order import Order
 from payments.domain.ports import Refunded
-from payments.services import withdrawals
+from payments.services.wallets import withdrawals
 from payments.store import ledger
 from payments.store.db import db
 from payments.store.tables import entries, postings

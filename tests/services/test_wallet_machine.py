@@ -44,18 +44,12 @@ from payments.domain.order import Order, Payment
 from payments.domain.ports import Fetched, Payer, Refunded, Started
 from payments.domain.states import Kind
 from payments.domain.withdrawals import Withdrawal
-from payments.services import (
-    apply,
-    checkout,
-    deposits,
-    expire,
-    refunds,
-    sealing,
-    withdrawals,
-)
+from payments.services import apply, checkout, expire, refunds
 from payments.services.access import Identity
-from payments.services.payouts import ask_payouts
+from payments.services.books import sealing
 from payments.services.refund_questions import ask_refunds
+from payments.services.wallets import deposits, withdrawals
+from payments.services.wallets.payouts import ask_payouts
 from payments.settings import load
 from payments.store import inbox, ledger, outbox, wallets
 from payments.store import refunds as promises

@@ -23,9 +23,10 @@ from payments.domain.notice import Notice, RawCallback
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Payer
 from payments.domain.states import Kind
-from payments.services import apply, checkout, deposits, refunds
+from payments.services import apply, checkout, refunds
 from payments.services.access import NOBODY, Identity
-from payments.services.wallet_view import wallet
+from payments.services.wallets import deposits
+from payments.services.wallets.wallet_view import wallet
 from payments.store import ledger, orders, outbox, payments, wallets
 from tests.people import People
 from tests.services.life import Rail

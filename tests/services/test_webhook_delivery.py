@@ -18,9 +18,10 @@ from payments.domain.webhooks import AGAIN_AFTER_CRASH, KEPT, SCHEDULE, TRIES
 from payments.providers import outgoing
 from payments.providers.outgoing import Reply
 from payments.realtime.leading import Leader
-from payments.services import webhook_delivery, webhooks
 from payments.services.clean import Cleaner
-from payments.services.webhook_delivery import AT_ONCE, Courier
+from payments.services.webhooks import delivery as webhook_delivery
+from payments.services.webhooks import endpoints as webhooks
+from payments.services.webhooks.delivery import AT_ONCE, Courier
 from payments.store import webhook_deliveries
 from payments.store import webhooks as endpoints
 from payments.store.db import db, in_transaction, now

@@ -14,10 +14,10 @@ from sqlalchemy import event, text
 from payments.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
 from payments.domain.facts import Fact
 from payments.queue import MemoryQueue
-from payments.services import webhooks
 from payments.services.access import NOBODY
 from payments.services.relay import relay_once
-from payments.services.webhooks import MOST_ENDPOINTS, Changes
+from payments.services.webhooks import endpoints as webhooks
+from payments.services.webhooks.endpoints import MOST_ENDPOINTS, Changes
 from payments.store import outbox, webhook_deliveries
 from payments.store import webhooks as endpoints
 from payments.store.db import db, in_transaction, now

@@ -20,8 +20,8 @@ from payments.domain.errors import (
     Unauthenticated,
 )
 from payments.domain.withdrawals import Withdrawal
-from payments.services import payouts, withdrawals
 from payments.services.access import NOBODY, Identity
+from payments.services.wallets import payouts, withdrawals
 from payments.store import tables
 from payments.store.db import db, in_transaction
 from tests.outside import ON_SQLITE, at_once, count

@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from payments.domain.errors import ProviderRefused
-from payments.services import payouts, withdrawals
 from payments.services.reconcile import reconcile_everything
+from payments.services.wallets import payouts, withdrawals
 from payments.store import ledger
 from payments.store.db import db, in_transaction
 from tests.people import People

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from payments.domain import ledger as bookkeeping
 from payments.domain.seal import GENESIS, SealedLeg, SealedPosting, canonical, link
-from payments.services import sealing
-from payments.services.sealing import Sealer
+from payments.services.books import sealing
+from payments.services.books.sealing import Sealer
 from payments.store import ledger, seals, tables
 from payments.store.db import db, in_transaction
 from tests.outside import at_once, count

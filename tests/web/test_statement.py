@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from payments.domain import ledger as bookkeeping
-from payments.services import statements
+from payments.services.wallets import statements
 from payments.store import ledger
 from payments.store.db import in_transaction
 from tests.outside import ON_SQLITE, SCRIPT, page_of

@@ -12,7 +12,7 @@ from payments.domain.errors import Unapplicable
 from payments.domain.notice import Notice
 from payments.domain.states import Kind
 from payments.domain.withdrawals import RETURNED, SETTLED, Withdrawal
-from payments.services import personal_facts
+from payments.services.wallets import personal_facts
 from payments.store import audit, ledger, wallets, withdrawals
 from payments.store.db import now
 

@@ -27,7 +27,7 @@ from payments.domain.webhooks import (
 from payments.providers import outgoing
 from payments.providers.outgoing import NotSent, Reply
 from payments.services.figures import WEBHOOKS
-from payments.services.webhooks import disable
+from payments.services.webhooks.endpoints import disable
 from payments.store import audit, webhook_deliveries, webhooks
 from payments.store.db import end_read, in_transaction, now
 from payments.store.webhook_deliveries import Delivery

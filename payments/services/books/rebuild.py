@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from payments.services import deeds
-from payments.services.deeds import Differs
+from payments.services.books import deeds
+from payments.services.books.deeds import Differs
 from payments.store import comparison, digest, ledger, records, tables
 from payments.store.db import db, in_transaction, unhurried
 from payments.store.digest import Digest

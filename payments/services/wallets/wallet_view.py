@@ -6,7 +6,7 @@ from typing import Any
 
 from payments.domain.facts import wallet_topic
 from payments.domain.snapshot import iso
-from payments.services.personal_facts import balances
+from payments.services.wallets.personal_facts import balances
 from payments.store import outbox, topics
 
 READS = 3

@@ -23,12 +23,13 @@ from payments.domain.ports import Offload
 from payments.domain.questions import IN_FLIGHT
 from payments.domain.withdrawals import HELD, RETURNED, SETTLED, Withdrawal, destination_of
 from payments.providers.registry import Rails
-from payments.services import accounts, payouts
+from payments.services import accounts
 from payments.services.access import Identity, demand, person_of
 from payments.services.confirm import words
 from payments.services.ids import new_id
-from payments.services.limits import demand_limits
-from payments.services.withdrawal_moves import give_back, hold, settle
+from payments.services.wallets import payouts
+from payments.services.wallets.limits import demand_limits
+from payments.services.wallets.withdrawal_moves import give_back, hold, settle
 from payments.settings import Settings
 from payments.store import wallets, withdrawals
 from payments.store.db import end_read, in_transaction, now, savepoint

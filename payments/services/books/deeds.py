@@ -28,9 +28,8 @@ from payments.services import (
     settlement,
     transfers,
     unmatched,
-    wallet_payments,
-    withdrawal_moves,
 )
+from payments.services.wallets import wallet_payments, withdrawal_moves
 from payments.store import bank_lines, inbox, orders, payments, records, tables, withdrawals
 from payments.store import refunds as promises
 from payments.store.bank_lines import BankLine

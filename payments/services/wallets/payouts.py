@@ -24,7 +24,7 @@ from payments.domain.withdrawals import Withdrawal
 from payments.providers.registry import PAYOUT, Rails
 from payments.services.apply import apply
 from payments.services.figures import PAYOUTS
-from payments.services.withdrawal_moves import give_back, sent
+from payments.services.wallets.withdrawal_moves import give_back, sent
 from payments.store import withdrawals
 from payments.store.db import end_read, in_transaction, now
 

@@ -13,7 +13,7 @@ from payments.services import checkout
 from payments.services.access import Identity, person_of
 from payments.services.checkout import Attempt, NewOrder
 from payments.services.ids import new_reference
-from payments.services.limits import demand_limits
+from payments.services.wallets.limits import demand_limits
 from payments.settings import Settings
 from payments.store import orders
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from payments.domain.facts import Fact, wallet_topic
 from payments.domain.order import Order, Payment
-from payments.services.personal_words import message
+from payments.services.wallets.personal_words import message
 from payments.store import outbox, then, topics, wallets
 from payments.store.db import now
 

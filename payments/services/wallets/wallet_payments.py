@@ -9,10 +9,10 @@ from payments.domain import ledger as bookkeeping
 from payments.domain.errors import InvalidAmount, InvalidInput
 from payments.domain.order import PAID_BY, WALLET, Order, Payment, begun
 from payments.domain.states import Kind
-from payments.services import personal_facts
 from payments.services.access import Identity, person_of
 from payments.services.ids import new_reference
 from payments.services.moves import move_payment, receive
+from payments.services.wallets import personal_facts
 from payments.store import audit, payments
 from payments.store.db import in_transaction, now
 

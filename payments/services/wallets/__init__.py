@@ -1,0 +1,1 @@
+"""What people do with their own money, and what they are told of it."""
