@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import Phase
 from playwright.sync_api import Browser
 from werkzeug.routing import Rule
 
@@ -28,6 +31,15 @@ from tests.servers import PostgresServer, postgres_server
 
 # A test run that is told to end must still end the servers that it started.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+# A run says the same of the same code each time; `make long` looks where nobody has looked yet.
+hypothesis.settings.register_profile(
+    "again",
+    derandomize=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+)
+hypothesis.settings.register_profile("chance", print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "again"))
 
 ENVIRONMENT = {
     "APP_ENV": "test",

@@ -27,6 +27,16 @@ from tests.realtime import shop
 from tests.servers import REPOSITORY, Process, free_port
 
 MODES = ("eventlet", "threading")
+BOTH_EACH_TIME = {"test_vocabularies", "test_watching"}
+"""What is said and to whom; the rest of it with threads is for `make long`."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        ours = item.path.parent == Path(__file__).parent and item.path.stem not in BOTH_EACH_TIME
+        if ours and "threading" in item.name:
+            item.add_marker(pytest.mark.long)
 
 
 class Shop:

@@ -41,9 +41,6 @@ def joined(shop: Shop, by_hand: ByHand) -> tuple[Raw, str]:
     return page, order.id
 
 
-@pytest.mark.parametrize(
-    "shared_shop", ["eventlet", pytest.param("threading", marks=pytest.mark.long)], indirect=True
-)
 def test_a_page_that_never_acknowledges_hears_it_three_times(a_shop: Shop, by_hand: ByHand) -> None:
     page, _ = joined(a_shop, by_hand)
     heard = hear(page, 12)

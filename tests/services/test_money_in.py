@@ -101,9 +101,9 @@ class MoneyIn(RuleBasedStateMachine):
         if waits:
             line = waits[place % len(waits)]
             self.people.in_app(unmatched.give_back, self.manager, line.id, "Not ours", "back 1")
-            self.back.add(
-                next(n for n, one in enumerate(self.transfers) if one.number == line.number)
-            )
+            # The gateway, which names no number, tells of the third alone.
+            number = line.number or self.transfers[2].number
+            self.back.add(next(n for n, one in enumerate(self.transfers) if one.number == number))
 
     @rule()
     def time_runs_out(self) -> None:
