@@ -398,16 +398,24 @@ def redis_server() -> Iterator[RedisServer]:
             server.close()
 
 
+_PREPARED = dict[bool, bytes]()
+"""The file of a server's database before its first start, without the demo shop and with it."""
+
+
 class AppServer:
     """The application as its users run it: `python wsgi.py`, with the settings given and no others.
 
     Without a DATABASE_URL it gets an SQLite file of its own. Every start is on the same port.
+    `demo`: with the demo shop in its database.
     """
 
-    def __init__(self, settings: Mapping[str, str], *, migrate: bool = True) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], *, migrate: bool = True, demo: bool = False
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._migrate = migrate
+        self._demo = demo
         self._directory = Path(tempfile.mkdtemp(prefix="paychime-app-"))
         self._process = Process("wsgi.py", self._directory / "app.log")
         self._environment = {
@@ -437,7 +445,7 @@ class AppServer:
     def start(self, *program: str) -> None:
         """Starts `wsgi.py`, or the Python program named: one that starts it with a fault in it."""
         if self._migrate:
-            self.flask("db", "upgrade")
+            self._prepare()
             self._migrate = False
         self._process.launch(
             [sys.executable, *(program or ("wsgi.py",))],
@@ -445,6 +453,17 @@ class AppServer:
             self._answers,
             directory=REPOSITORY,
         )
+
+    def _prepare(self) -> None:
+        """Its tables, and what stands in them; a file of its own is a copy of the first one's."""
+        own = self._directory / "app.sqlite3"
+        is_own = self._environment["DATABASE_URL"] == f"sqlite:///{own}"
+        if is_own and self._demo in _PREPARED:
+            own.write_bytes(_PREPARED[self._demo])
+            return
+        self.flask(*(("demo", "--upgrade") if self._demo else ("db", "upgrade")))
+        if is_own:
+            _PREPARED[self._demo] = own.read_bytes()
 
     def flask(self, *arguments: str) -> str:
         """Run `flask --app app ...` with this server's settings and return what it prints."""

@@ -46,11 +46,9 @@ def pair(postgres: PostgresServer, front_port: int) -> Iterator[list[AppServer]]
         "TRUSTED_PROXIES": "1",
         "SANDBOX": "1",
     }
-    first, second = AppServer(about), AppServer(about, migrate=False)
-    with first:
-        first.flask("demo")
-        with second:
-            yield [first, second]
+    first, second = AppServer(about, demo=True), AppServer(about, migrate=False)
+    with first, second:
+        yield [first, second]
 
 
 @pytest.fixture

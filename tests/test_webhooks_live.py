@@ -106,6 +106,7 @@ def test_a_server_that_is_killed_tells_what_it_owes_when_it_is_back(receiver: Re
             heard.believed(secret)
 
 
+@pytest.mark.long
 def test_a_receiver_that_was_away_is_told_within_ten_seconds_of_the_first_failure(
     receiver: Receiver,
 ) -> None:

@@ -122,6 +122,7 @@ def test_each_serves_on_a_port_of_its_own_and_one_that_dies_is_started_again(
             os.kill(pid, 0)
 
 
+@pytest.mark.long
 def test_a_hangup_replaces_all_of_them_and_somebody_serves_at_every_moment(
     servers: Servers,
 ) -> None:

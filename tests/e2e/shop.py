@@ -23,12 +23,11 @@ class Shop:
     """`settings` are added to those of a sandbox."""
 
     def __init__(self, **settings: str) -> None:
-        self.server = AppServer({"SANDBOX": "1", **settings})
+        self.server = AppServer({"SANDBOX": "1", **settings}, demo=True)
         self.url = self.server.url
 
     def __enter__(self) -> Self:
         self.server.__enter__()
-        self.server.flask("demo")
         return self
 
     def __exit__(

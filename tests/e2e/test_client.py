@@ -21,6 +21,8 @@ from tests.realtime.deeds import CARD, tell_person
 from tests.realtime.shop import database_app
 from tests.servers import free_port
 
+pytestmark = pytest.mark.long
+
 ELSEWHERE = free_port()
 LISTED = f"http://127.0.0.1:{ELSEWHERE}"
 UNLISTED = f"http://localhost:{ELSEWHERE}"

@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, Page
 from payments.services.demo import API_KEY
 from tests.e2e.shop import Customer, Shop, customer, sign_in
 
+pytestmark = pytest.mark.long
+
 LINES = """() => [...document.querySelectorAll('#log li')].map((row) => ({
   name: row.querySelector('b').textContent,
   payload: JSON.parse(row.querySelector('pre')?.textContent ?? 'null'),

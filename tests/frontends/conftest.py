@@ -40,7 +40,7 @@ class Site:
             "ASYNC_MODE": mode,
             "CORS_ORIGINS": FRONTEND,
         }
-        self.server = AppServer(settings)
+        self.server = AppServer(settings, demo=True)
         self.url = self.server.url
         self.settings = load(settings)
         self.app = inside.database_app(self.settings)
@@ -49,7 +49,6 @@ class Site:
 
     def start(self) -> None:
         self.server.start()
-        self.server.flask("demo")
 
     def close(self) -> None:
         self.server.close()
