@@ -21,7 +21,7 @@ run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
 test: dev ## Install what the tests need, then check and test everything
 	@.ci/install-tools
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 long: dev ## The other tests that take minutes: two instances, sizing, the benchmark
 	@.ci/install-tools

@@ -96,6 +96,7 @@ def test_a_customer_without_a_mouse_copies_fails_and_tries_again(
         order = opened(mai, shop)
         presses(page, 'button[value="bank"]')
         page.wait_for_selector(".qr img")
+        mai.waits_for(connection="live")
         presses(page, '[data-copy="0011002233445"]')
         page.wait_for_selector("#spoken:has-text('Copied')", state="attached")
         assert page.evaluate("navigator.clipboard.readText()") == "0011002233445"
