@@ -9,10 +9,12 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from payments.domain.errors import InsufficientFunds
+from payments.domain.ledger import wallet
 from payments.store.db import db
 from payments.store.tables import entries, wallets
 
-PREFIX = "wallet:"
+PREFIX = wallet("")
+"""Of every wallet's account in the ledger."""
 
 
 def move(user_id: str, currency: str, change: int) -> int:
