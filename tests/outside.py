@@ -53,6 +53,9 @@ class Caller:
     def post(self, path: str, body: Json | None = None, **headers: str) -> TestResponse:
         return self.client.post(f"/api/v1{path}", json=body or {}, headers=self.headers | headers)
 
+    def patch(self, path: str, body: Json, **headers: str) -> TestResponse:
+        return self.client.patch(f"/api/v1{path}", json=body, headers=self.headers | headers)
+
     def delete(self, path: str, **headers: str) -> TestResponse:
         return self.client.delete(f"/api/v1{path}", headers=self.headers | headers)
 

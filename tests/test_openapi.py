@@ -246,6 +246,8 @@ def test_what_is_told_is_what_is_answered(
     token = kept_card(people, ipg)
     call("owner", "get", "/cards")
     call("key", "get", "/cards")
+    for name in ({"nickname": "For the shop"}, {}):
+        call("owner", "patch", "/cards/{token_id}", name, token_id=token)
     for _ in range(2):
         call("owner", "delete", "/cards/{token_id}", token_id=token)
     began = call("key", "get", "/orders/{order_id}", order_id=first)["created_at"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from payments.api.blueprint import api
-from payments.api.body import idempotent
+from payments.api.body import idempotent, read
+from payments.api.schemas import CardIn
 from payments.front.request import house, identity
 from payments.services import cards
 
@@ -14,6 +15,13 @@ from payments.services import cards
 def list_cards() -> dict[str, Any]:
     listed = cards.saved(house().rails, identity())
     return {"data": [card.as_dict() for card in listed], "next_cursor": None}
+
+
+@api.patch("/cards/<token_id>")
+@idempotent
+def name_card(token_id: str) -> dict[str, Any]:
+    name = read(CardIn).nickname
+    return cards.rename(house().rails, identity(), token_id, name).as_dict()
 
 
 @api.delete("/cards/<token_id>")

@@ -124,6 +124,7 @@ OPERATIONS = (
         {200: w.WithdrawalOut},
     ),
     Operation("get", "/api/v1/cards", "The person's saved cards", None, {200: s.CardList}),
+    Operation("patch", "/api/v1/cards/{token_id}", "Name a saved card", s.CardIn, {200: s.CardOut}),
     Operation("delete", "/api/v1/cards/{token_id}", "Remove a saved card", None, {200: s.CardOut}),
     Operation(
         "post",

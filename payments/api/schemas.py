@@ -216,6 +216,10 @@ class EntryList(BaseModel):
     next_cursor: str | None
 
 
+class CardIn(Strict):
+    nickname: Annotated[StrictStr, Field(max_length=100)]
+
+
 class CardOut(BaseModel):
     token_id: str
     masked_number: str

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from payments.domain.errors import InvalidInput
+
+LONGEST_NAME = 30
+MOST_DIGITS = 6
+"""A name with more of them may be the card's own number, which must not come here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,15 @@ class Card:
 class CardHolder:
     """A person as the provider knows them: `reference` is our name for them, `handle` its own.
 
-    `handle` is None until a first payment has kept a card.
+    `handle` is None until a first payment has kept a card. `revision` grows whenever their cards
+    change: a list that was read at another one is old.
     """
 
     provider: str
     user_id: str
     reference: str
     handle: dict[str, str] | None
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +53,21 @@ class KeptCard:
 
     holder: str
     handle: dict[str, str]
+
+
+def checked_name(typed: str) -> str:
+    """What its owner calls a card, without the blanks around it. Raises InvalidInput."""
+    name = " ".join(typed.split())
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidInput(
+            f"The name of a card has 1 to {LONGEST_NAME} characters.",
+            code="card_name",
+            field="nickname",
+        )
+    if len(re.findall(r"\d", name)) > MOST_DIGITS:
+        raise InvalidInput(
+            "A card's number is not for here: give the card a name.",
+            code="card_name_is_number",
+            field="nickname",
+        )
+    return name

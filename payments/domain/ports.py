@@ -142,6 +142,10 @@ class Provider(Protocol):
         """What the provider keeps for this person. Raises ProviderUnavailable."""
         ...
 
+    def name_card(self, holder: CardHolder, token_id: str, name: str) -> None:
+        """The provider's list names it so from now on. Raises as `remove_card`."""
+        ...
+
     def remove_card(self, holder: CardHolder, token_id: str) -> None:
         """The provider forgets it. Raises ProviderRefused, ProviderUnavailable."""
         ...

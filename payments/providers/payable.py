@@ -138,6 +138,9 @@ class Payable:
     def cards(self, holder: CardHolder) -> Sequence[Card]:
         return payable_cards.list_cards(self._payable, holder)
 
+    def name_card(self, holder: CardHolder, token_id: str, name: str) -> None:
+        payable_cards.name_card(self._payable, holder, token_id, name)
+
     def remove_card(self, holder: CardHolder, token_id: str) -> None:
         payable_cards.remove_card(self._payable, holder, token_id)
 

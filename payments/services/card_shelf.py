@@ -23,6 +23,7 @@ HOLDERS_REMEMBERED = 2_000
 class _Seen:
     cards: tuple[Card, ...]
     at: datetime
+    revision: int
 
 
 _shelf: OrderedDict[str, _Seen] = OrderedDict()
@@ -30,9 +31,12 @@ _shelf: OrderedDict[str, _Seen] = OrderedDict()
 
 
 def look(rails: Rails, holder: CardHolder, at: datetime) -> tuple[Card, ...]:
-    """What the provider kept for this holder a minute ago or later; none while it is away."""
+    """What the provider kept for this holder a minute ago or later; none while it is away.
+
+    `holder` is as the database has it now: what another process changed shows here at once.
+    """
     seen = _shelf.get(holder.reference)
-    if seen is not None and at - seen.at < FRESH_FOR:
+    if seen and seen.revision == holder.revision and at - seen.at < FRESH_FOR:
         return seen.cards
     if not rails.circuits.allows(holder.provider, at):
         return ()
@@ -45,13 +49,8 @@ def look(rails: Rails, holder: CardHolder, at: datetime) -> tuple[Card, ...]:
         log.warning("cards not listed", provider=holder.provider, said=error.message)
         if isinstance(error, ProviderUnavailable):
             rails.circuits.failed(holder.provider, at)
-    _shelf[holder.reference] = _Seen(listed, at)
+    _shelf[holder.reference] = _Seen(listed, at, holder.revision)
     _shelf.move_to_end(holder.reference)
     while len(_shelf) > HOLDERS_REMEMBERED:
         _shelf.popitem(last=False)
     return listed
-
-
-def forget(holder_reference: str) -> None:
-    """The list has changed, or is about to."""
-    _shelf.pop(holder_reference, None)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from payments.domain.cards import Card, CardHolder, KeptCard
+from payments.domain.cards import Card, CardHolder, KeptCard, checked_name
 from payments.domain.errors import (
     InvalidInput,
     NotFound,
@@ -99,6 +99,25 @@ def for_page(rails: Rails, who: Identity, provider: str) -> Sequence[Card]:
     return card_shelf.look(rails, holder, now()) if holder and holder.handle else ()
 
 
+def rename(rails: Rails, who: Identity, token_id: str, name: str) -> Card:
+    """What its owner calls it from now on, in the provider's list as everywhere.
+
+    Raises InvalidInput, NotFound, ProviderRefused, ProviderUnavailable.
+    """
+    person, name = person_of(who), checked_name(name)
+    holder, card = _kept(rails, who, token_id)
+    rails.rail(holder.provider).name_card(holder, token_id, name)
+    named = replace(card, nickname=name)
+
+    def change() -> None:
+        cards.changed(holder)
+        audit.record(who.actor, "card.renamed", None, provider=holder.provider, of=person.id)
+        _tell_of("card.renamed", holder, named)
+
+    in_transaction(change)
+    return named
+
+
 def remove(rails: Rails, who: Identity, token_id: str) -> Card:
     """The provider forgets it. Raises NotFound, ProviderRefused, ProviderUnavailable."""
     person = person_of(who)
@@ -109,9 +128,9 @@ def remove(rails: Rails, who: Identity, token_id: str) -> Card:
         # Kept once more, it is told of once more.
         cards.set_told(holder, [one for one in cards.told(holder) if one != token_id])
         audit.record(who.actor, "card.removed", None, provider=holder.provider, of=person.id)
+        _tell_of("card.removed", holder, card)
 
     in_transaction(change)
-    card_shelf.forget(holder.reference)
     return card
 
 
@@ -120,7 +139,6 @@ def kept(payment: Payment, said: KeptCard) -> None:
     if (payment.handle or {}).get(KEPT_FOR) != said.holder:
         # A payment by a kept card names its holder too.
         return
-    card_shelf.forget(said.holder)
     if not cards.keep(payment.provider, said.holder, said.handle, now()):
         log.warning("card kept for nobody", provider=payment.provider)
 
@@ -156,13 +174,16 @@ def _tell(one: cards.Expected, listed: Sequence[Card]) -> int:
     before = cards.told(holder)
     fresh = [card for card in listed if card.token_id not in before]
     for card in fresh:
-        said = {"user_id": holder.user_id, "provider": holder.provider, **card.as_dict()}
-        tell_person(holder.user_id, "card.saved", said)
+        _tell_of("card.saved", holder, card)
     if fresh:
         cards.set_told(holder, [*before, *(card.token_id for card in fresh)])
         cards.stop_asking(holder, one.kept_at)
-        card_shelf.forget(holder.reference)
     return len(fresh)
+
+
+def _tell_of(event: str, holder: CardHolder, card: Card) -> None:
+    said = {"user_id": holder.user_id, "provider": holder.provider, **card.as_dict()}
+    tell_person(holder.user_id, event, said)
 
 
 def _kept(

@@ -32,7 +32,7 @@ def enter(entry_id: int, notice: Notice, order_id: str | None) -> BankLine | Non
     number = as_number(notice.evidence[0]) if notice.evidence else None
     if number:
         bank_lines.stand_in_line(number)
-    bank_lines.add(entry_id, number)
+    bank_lines.add(entry_id, number, order_id)
     line = bank_lines.find(entry_id)
     first = _told_first(line, order_id) if line else None
     if first is not None:

@@ -69,8 +69,11 @@ def _lines() -> Select[tuple[object, ...]]:
     return select(*_COLUMNS).select_from(_LINES)
 
 
-def add(entry_id: int, number: str | None) -> None:
-    db.session.execute(insert(bank_lines).values(inbox_id=entry_id, number=number))
+def add(entry_id: int, number: str | None, order_id: str | None) -> None:
+    """`order_id`: the order that its memo names."""
+    db.session.execute(
+        insert(bank_lines).values(inbox_id=entry_id, number=number, named_order_id=order_id)
+    )
 
 
 def stand_in_line(number: str) -> None:
@@ -88,12 +91,15 @@ def find(entry_id: int) -> BankLine | None:
 
 
 def like(line: BankLine, order_id: str | None) -> Sequence[BankLine]:
-    """Other feeds' lines that may tell of this transfer, oldest first: by number or by order."""
+    """Other feeds' lines that may tell of this transfer, oldest first: by number or by order.
+
+    Also those whose money staff have given to another order than their memo names.
+    """
     near = []
     if line.number:
         near.append(bank_lines.c.number == line.number)
     if order_id:
-        near.append(inbox.c.order_id == order_id)
+        near += [inbox.c.order_id == order_id, bank_lines.c.named_order_id == order_id]
     if not near:
         return []
     return _read(

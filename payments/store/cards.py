@@ -13,7 +13,9 @@ from payments.domain.cards import CardHolder
 from payments.store.db import db, insert_once, now
 from payments.store.tables import card_holders
 
-_COLUMNS = [card_holders.c[name] for name in ("provider", "user_id", "reference", "handle")]
+_COLUMNS = [
+    card_holders.c[name] for name in ("provider", "user_id", "reference", "handle", "revision")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Expected:
 
 
 def _holder_of(row: Any) -> CardHolder:
-    return CardHolder(row.provider, row.user_id, row.reference, row.handle)
+    return CardHolder(row.provider, row.user_id, row.reference, row.handle, row.revision)
 
 
 def find(provider: str, user_id: str) -> CardHolder | None:
@@ -60,7 +62,7 @@ def keep(provider: str, reference: str, handle: dict[str, str], at: datetime) ->
     rows = db.session.execute(
         update(card_holders)
         .where(card_holders.c.provider == provider, card_holders.c.reference == reference)
-        .values(handle=handle, kept_at=at, ask_at=at)
+        .values(handle=handle, kept_at=at, ask_at=at, revision=card_holders.c.revision + 1)
         .returning(card_holders.c.reference)
     )
     return rows.one_or_none() is not None
@@ -101,10 +103,20 @@ def told(holder: CardHolder) -> list[str]:
 
 
 def set_told(holder: CardHolder, token_ids: Sequence[str]) -> None:
+    """A card came or went: what other processes remember of the list is old."""
     db.session.execute(
         update(card_holders)
         .where(card_holders.c.reference == holder.reference)
-        .values(told=list(token_ids))
+        .values(told=list(token_ids), revision=card_holders.c.revision + 1)
+    )
+
+
+def changed(holder: CardHolder) -> None:
+    """A card has another name."""
+    db.session.execute(
+        update(card_holders)
+        .where(card_holders.c.reference == holder.reference)
+        .values(revision=card_holders.c.revision + 1)
     )
 
 

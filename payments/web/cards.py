@@ -41,6 +41,7 @@ def card_view(card: Card) -> dict[str, str]:
     return {
         "token_id": card.token_id,
         "scheme": card.nickname or card.scheme.capitalize(),
+        "nickname": card.nickname,
         "last": last if last.isdigit() else card.masked_number,
         "expiry": card.expiry,
     }

@@ -31,7 +31,7 @@ from payments.web.wallet_parts import live_parts
 
 Page = BaseResponse | str | tuple[str, int]
 
-TOP_UP, WITHDRAW = "top-up", "withdraw"
+TOP_UP, WITHDRAW, NAME_CARD = "top-up", "withdraw", "name-card"
 
 
 @web.get("/wallet")
@@ -97,6 +97,17 @@ def withdraw() -> Page:
     return _do(WITHDRAW, deed)
 
 
+@web.post("/wallet/cards/name")
+def name_card() -> Page:
+    person_of(identity())
+
+    def deed() -> str:
+        cards.rename(house().rails, identity(), _field("token_id"), _field("nickname"))
+        return url_for("web.wallet", _anchor="cards")
+
+    return _do(NAME_CARD, deed)
+
+
 @web.post("/wallet/cards/remove")
 def forget_card() -> Page:
     try:
@@ -129,12 +140,15 @@ def _parts(
     """`doing`: the form that the reader is filling in."""
     live = live_parts()
     held = [one["currency"] for one in live["balances"] if one["amount"]]
+    token = request.values.get("token_id")
+    named = next((one for one in live["cards"] if one["token_id"] == token), None)
     return {
         **live,
         "into": top_up_parts(held, currency),
         "out": withdraw_parts(held, currency),
         "currency": currency,
-        "doing": doing if doing in {TOP_UP, WITHDRAW} else None,
+        "naming": named if doing == NAME_CARD else None,
+        "doing": doing if doing in {TOP_UP, WITHDRAW} or (doing == NAME_CARD and named) else None,
         "errors": errors or {},
         # What was typed stays, but for a password.
         "given": request.form if errors else {},

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from payments.domain.facts import Fact, wallet_topic
 from payments.domain.money import exponent
@@ -31,6 +32,12 @@ JUST_NOW = timedelta(minutes=15)
 """So long what has ended still stands beside what is on its way."""
 LINES = 10
 MOST_AT_ONCE = 20
+
+CARDS = {
+    "card.saved": _l("A card has been saved"),
+    "card.renamed": _l("A card has a new name"),
+    "card.removed": _l("A card has been removed"),
+}
 
 TONES = {
     "pending": ("waiting", "clock"),
@@ -134,8 +141,8 @@ def _spoken(told: Sequence[Fact]) -> str:
     """What happened last."""
     if not told:
         return ""
-    if told[-1].event == "card.saved":
-        return str(_("A card has been saved"))
+    if told[-1].event in CARDS:
+        return str(CARDS[told[-1].event])
     last = _of_fact(told[-1])
     return last.words if last else ""
 

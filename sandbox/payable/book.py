@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS payable_cards (
     scheme TEXT NOT NULL, exp TEXT NOT NULL, created_ms INTEGER NOT NULL, next_switches TEXT,
     UNIQUE (customer_id, name, exp)
 );
+CREATE TABLE IF NOT EXISTS payable_nicknames (token_id TEXT PRIMARY KEY, nickname TEXT NOT NULL);
 """
 
 WAITING, PAID, DECLINED = "waiting", "paid", "declined"
@@ -109,6 +110,11 @@ class Book:
         rows = self.store.rows("SELECT * FROM payable_cards ORDER BY rowid DESC LIMIT ?", most)
         return [Card(**row) for row in rows]
 
+    def nicknames(self) -> dict[str, str]:
+        """By token."""
+        rows = self.store.rows("SELECT token_id, nickname FROM payable_nicknames")
+        return {row["token_id"]: row["nickname"] for row in rows}
+
     def card(self, token_id: str) -> Card | None:
         rows = self.store.rows("SELECT * FROM payable_cards WHERE token_id = ?", token_id)
         return Card(**rows[0]) if rows else None
@@ -168,6 +174,11 @@ def keep(db: sqlite3.Connection, card: Card) -> None:
 
 def remove(db: sqlite3.Connection, token_id: str) -> None:
     db.execute("DELETE FROM payable_cards WHERE token_id = ?", (token_id,))
+    db.execute("DELETE FROM payable_nicknames WHERE token_id = ?", (token_id,))
+
+
+def nickname(db: sqlite3.Connection, token_id: str, name: str) -> None:
+    db.execute("INSERT OR REPLACE INTO payable_nicknames VALUES (?, ?)", (token_id, name))
 
 
 def plan(db: sqlite3.Connection, token_id: str, switches: str | None) -> None:

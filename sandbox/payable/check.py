@@ -18,7 +18,7 @@ NEEDED = (
     *("customerEmail", "customerMobilePhone", "billingAddressStreet", "billingAddressCity"),
     *("billingAddressCountry", "billingAddressPostcodeZip"),
 )
-MOST = {"invoiceId": 64, "orderDescription": 255}
+MOST = {"invoiceId": 64, "orderDescription": 255, "nickName": 50}
 LONGEST = 500
 
 
@@ -143,6 +143,18 @@ def charge(keys: wire.PayableKeys, body: Mapping[str, Any]) -> Charge:
         *(asked.invoice_id, asked.amount, asked.currency, asked.customer_id, asked.token_id),
     )
     return asked
+
+
+def nickname(body: Mapping[str, Any]) -> str:
+    """Of an edited card."""
+    errors = {}
+    if text(body, "isDefaultCard") not in {"0", "1"}:
+        errors["isDefaultCard"] = ["Invalid format for Is Default Card."]
+    if len(text(body, "nickName")) > MOST["nickName"]:
+        errors["nickName"] = ["Invalid format for Nick Name."]
+    if errors:
+        raise wrong_fields(errors)
+    return text(body, "nickName")
 
 
 def prove_kept(keys: wire.PayableKeys, body: Mapping[str, Any], *values: str) -> None:

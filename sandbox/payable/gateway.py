@@ -64,7 +64,11 @@ class Gateway:
         reference = self.book.customer_ref(customer)
         if reference is None:
             raise check.unknown()
-        listed = [told_card(card, reference) for card in self.book.cards(customer)]
+        nicknames = self.book.nicknames()
+        listed = [
+            told_card(card, reference, nicknames.get(card.token_id, ""))
+            for card in self.book.cards(customer)
+        ]
         return Answer(
             200,
             {
@@ -76,6 +80,17 @@ class Gateway:
             },
         )
 
+    def edit_card(self, raw: bytes, header: str) -> Answer:
+        """Names a kept card."""
+        self._admit(header)
+        body = check.read_json(raw)
+        customer, token = check.text(body, "customerId"), check.text(body, "tokenId")
+        check.prove_kept(self.keys, body, customer, token)
+        card, name = self._card_of(customer, token), check.nickname(body)
+        with self.book.store.transaction() as db:
+            book.nickname(db, card.token_id, name)
+        return Answer(200, {**self._about(card), "nickName": name})
+
     def delete_card(self, raw: bytes) -> Answer:
         body = check.read_json(raw)
         customer, token = check.text(body, "customerId"), check.text(body, "tokenId")
@@ -83,16 +98,7 @@ class Gateway:
         card = self._card_of(customer, token)
         with self.book.store.transaction() as db:
             book.remove(db, card.token_id)
-        return Answer(
-            200,
-            {
-                "customerRefNo": self.book.customer_ref(customer),
-                "customerId": customer,
-                "tokenId": token,
-                "tokenStatus": "DELETED",
-                "checkValue": self._sign([self.keys.merchant_id, customer, token]),
-            },
-        )
+        return Answer(200, {**self._about(card), "tokenStatus": "DELETED"})
 
     def authenticate(self, raw: bytes, header: str) -> Answer:
         """`Authorization` is the bare base64 of key and token, with no word before it."""
@@ -159,6 +165,15 @@ class Gateway:
             raise check.unknown()
         return card
 
+    def _about(self, card: book.Card) -> dict[str, Any]:
+        return {
+            "customerRefNo": self.book.customer_ref(card.customer_id),
+            "customerId": card.customer_id,
+            "tokenId": card.token_id,
+            "tokenStatus": "ACTIVE",
+            "checkValue": self._sign([self.keys.merchant_id, card.customer_id, card.token_id]),
+        }
+
     def _admit(self, header: str) -> None:
         scheme, _, bearer = header.partition(" ")
         until, _, seal = bearer.partition(".")
@@ -174,13 +189,13 @@ class Gateway:
         return wire.check_value(self.keys.tokens[0], values)
 
 
-def told_card(card: book.Card, reference: str) -> dict[str, Any]:
+def told_card(card: book.Card, reference: str, nickname: str) -> dict[str, Any]:
     return {
         "tokenId": card.token_id,
         "maskedCardNo": card.masked,
         "exp": card.exp,
         "reference": reference,
-        "nickname": "",
+        "nickname": nickname,
         "cardScheme": card.scheme,
         "tokenStatus": "ACTIVE",
     }

@@ -35,6 +35,7 @@ def blueprint(kit: Kit, keys: wire.PayableKeys) -> Blueprint:
         ("/ipg/<any(sandbox, pro):environment>/check-status", "check_status", _status(gateway)),
         ("/ipg/v2/tokenize/listCard", "list_card", gateway.list_cards),
         ("/ipg/v2/tokenize/deleteCard", "delete_card", gateway.delete_card),
+        ("/ipg/v2/tokenize/editCard", "edit_card", _with_header(gateway.edit_card)),
         ("/ipg/v2/auth/tokenize", "authenticate", _with_header(gateway.authenticate)),
         ("/ipg/v2/tokenize/pay", "charge", _with_header(gateway.pay)),
     ):

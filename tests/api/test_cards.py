@@ -86,6 +86,30 @@ def test_a_person_sees_pays_with_and_removes_their_cards(
     assert done(mai.get("/cards"))["data"] == []
 
 
+def test_a_person_names_their_card_and_nobody_else_does(
+    app: Flask, mai: Caller, people: People, ipg: PayableWorld
+) -> None:
+    token = keep(people, ipg, mai)
+    path, name = f"/cards/{token}", {"nickname": "  For the\u00a0 shop "}
+    again = {"Idempotency-Key": "once"}
+    named = done(mai.patch(path, name, **again))
+    assert named["nickname"] == "For the shop"
+    assert done(mai.patch(path, name, **again)) == named
+    others = Caller(app, people.token(people.stranger)), Caller(app, people.key()), Caller(app)
+    assert [one.patch(path, name).status_code for one in others] == [404, 403, 401]
+    for wrong, code in (
+        ({"nickname": "   "}, "card_name"),
+        ({"nickname": "x" * 31}, "card_name"),
+        ({"nickname": "a\u202eb"}, "card_name"),
+        ({"nickname": "4111 1111 1111 1111"}, "card_name_is_number"),
+        ({"nickname": "\u0664\u0661" * 8}, "card_name_is_number"),
+        ({"nickname": 5}, "invalid_nickname"),
+        ({}, "invalid_nickname"),
+    ):
+        problem(mai.patch(path, wrong), 400, code, "nickname")
+    assert done(mai.get("/cards"))["data"] == [named]
+
+
 @ON_SQLITE
 def test_a_card_is_nobody_elses(app: Flask, mai: Caller, people: People, ipg: PayableWorld) -> None:
     token = keep(people, ipg, mai)

@@ -285,6 +285,7 @@ class Stage:
         taking_out = "/wallet?do=withdraw&lang=en"
         yield Scene("wallet-withdraw", MAI, taking_out, "leaves your balance at once")
         yield Scene("wallet-refused", MAI, taking_out, "Your balance is only", _take_too_much)
+        yield Scene("wallet-name-card", MAI, "/wallet?lang=en", "Do not type", _name_a_card)
         yield Scene("wallet-statement", MAI, "/wallet/statement?lang=en", "Top-up")
         yield Scene("wallet-sheet", MAI, "/wallet/statement/print?lang=en", "Balance before")
         yield Scene("checkout-top-up", MAI, f"/checkout/{self.deposit}?lang=en", "Waiting for")
@@ -358,6 +359,12 @@ def _take_too_much(page: Page) -> None:
     form.locator('[name="amount"]').fill("5000000")
     form.locator('[name="destination"]').fill("0011223344")
     form.locator("button").click()
+
+
+def _name_a_card(page: Page) -> None:
+    page.get_by_role("link", name="Name: ").click()
+    page.fill("#name-card-nickname", "4111 1111 1111 1111")
+    page.click("#send-name")
 
 
 def _open_a_callback(page: Page) -> None:

@@ -430,6 +430,28 @@ def test_a_list_that_is_not_proved_to_be_this_persons_is_not_shown(
         Payable(settings(ipg.url)).cards(HOLDER)
 
 
+def test_a_card_is_named_with_a_fresh_bearer(ipg: Ipg) -> None:
+    ipg.answers["tokenize"] = 200, {"accessToken": "bearer-1", "expiresIn": "300"}
+    ipg.answers["editCard"] = 200, {"tokenId": "tok-0001", "tokenStatus": "ACTIVE"}
+    shop = Payable(settings(ipg.url))
+    shop.name_card(HOLDER, "tok-0001", "For the shop")
+    path, body, bearer = ipg.asked[-1]
+    assert (path, bearer) == ("ipg/v2/tokenize/editCard", "Bearer bearer-1")
+    assert body == {
+        "merchantId": "mid-0001",
+        "customerId": "cid-0001",
+        "tokenId": "tok-0001",
+        "nickName": "For the shop",
+        "isDefaultCard": "0",
+        "checkValue": check_value(TOKEN, "mid-0001", "cid-0001", "tok-0001"),
+    }
+    for refusal in ((404, {"status": 404}), (200, {"status": 400, "errors": {}})):
+        ipg.answers["editCard"] = refusal
+        with pytest.raises(ProviderRefused) as refused:
+            shop.name_card(HOLDER, "tok-0001", "For the shop")
+        assert refused.value.code == "card_not_named"
+
+
 def test_a_card_is_removed_by_its_token(ipg: Ipg) -> None:
     ipg.answers["deleteCard"] = 200, {"tokenId": "tok-0001", "tokenStatus": "DELETED"}
     shop = Payable(settings(ipg.url))

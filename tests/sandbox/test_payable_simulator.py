@@ -93,6 +93,7 @@ def test_a_wrong_check_value_or_merchant_is_refused_as_such(ipg: PayableWorld) -
     [
         *("/ipg/sandbox", "/ipg/pro/check-status", "/ipg/v2/auth/tokenize"),
         *("/ipg/v2/tokenize/listCard", "/ipg/v2/tokenize/deleteCard", "/ipg/v2/tokenize/pay"),
+        "/ipg/v2/tokenize/editCard",
     ],
 )
 def test_what_is_no_json_object_is_the_callers_fault(
@@ -184,6 +185,28 @@ def test_another_customers_card_pays_nothing_and_is_not_removed(ipg: PayableWorl
     removed = ipg.post("/ipg/v2/tokenize/deleteCard", {**body, "checkValue": value})
     assert (removed.status_code, removed.json()["error"]) == (404, "Invalid authentication")
     assert len(ipg.cards(others)) == 1
+
+
+def test_a_kept_card_is_named_by_who_has_the_bearer(ipg: PayableWorld) -> None:
+    customer, others = ipg.kept("A"), ipg.kept("B", customer="CUST2")
+    token = ipg.cards(customer)[0]["tokenId"]
+    right = f"Bearer {ipg.bearer().json()['accessToken']}"
+
+    def named(whose: str, bearer: str = right, **changed: object) -> int:
+        body = {"merchantId": MERCHANT_ID, "customerId": whose, "tokenId": token}
+        value = check_value(MERCHANT_ID, whose, token)
+        more = {"nickName": "For the shop", "isDefaultCard": "0", "checkValue": value, **changed}
+        asked = {**body, **more}
+        return ipg.post("/ipg/v2/tokenize/editCard", asked, Authorization=bearer).status_code
+
+    assert named(customer, "Bearer none") == 401
+    assert named(others) == 404
+    assert named(customer, checkValue="0" * 128) == 404
+    assert named(customer, nickName="x" * 51) == named(customer, isDefaultCard="yes") == 400
+    assert ipg.cards(customer)[0]["nickname"] == ""
+    assert named(customer) == 200
+    assert ipg.cards(customer)[0]["nickname"] == "For the shop"
+    assert ipg.cards(others)[0]["nickname"] == ""
 
 
 def test_a_removed_card_is_gone(ipg: PayableWorld) -> None:

@@ -372,6 +372,28 @@ def test_a_removed_card_is_gone_at_the_provider_and_told_again_if_it_is_kept_aga
     assert shop.tell() == 1
 
 
+def test_a_named_or_removed_card_is_told_and_no_process_shows_its_old_list(shop: Shop) -> None:
+    mai = shop.people.owner
+    assert mai.user is not None
+    shop.keep(mai)
+    shop.tell()
+
+    def shown() -> list[str]:
+        holder = shop.people.in_app(find_holder, "payable", mai.user.id if mai.user else "")
+        assert holder is not None
+        listed = shop.people.in_app(card_shelf.look, shop.rails, holder, now())
+        return [card.nickname for card in listed]
+
+    assert shown() == [""]
+    token = shop.saved(mai)[0].token_id
+    named = shop.people.in_app(cards.rename, shop.rails, mai, token, "For the shop")
+    assert [card.nickname for card in shop.saved(mai)] == shown() == [named.nickname]
+    shop.people.in_app(cards.remove, shop.rails, mai, token)
+    assert shown() == []
+    told = [(one.event, one.about["nickname"]) for one in shop.told(mai)]
+    assert told[-2:] == [("card.renamed", "For the shop"), ("card.removed", "For the shop")]
+
+
 def test_only_people_have_cards(shop: Shop) -> None:
     with pytest.raises(Forbidden):
         shop.saved(shop.people.shop)

@@ -19,7 +19,7 @@ from payments.services.unmatched import Candidate
 from payments.store import audit, bank_lines, inbox, ledger, orders, tables
 from payments.store.bank_lines import BankLine
 from payments.store.db import db, in_transaction, now
-from tests.feeds import SETTINGS, Transfer, pay2s, sepay
+from tests.feeds import SETTINGS, Transfer, gateway, pay2s, sepay
 from tests.outside import ON_SQLITE, at_once, count, everything, seen
 from tests.people import People
 from tests.services.test_apply import attempt
@@ -218,6 +218,23 @@ class TestAssigning:
         sound(people)
 
     @ON_SQLITE
+    def test_what_was_given_to_the_wrong_order_is_not_counted_again_when_a_feed_names_the_right_one(
+        self, people: People, order: Order
+    ) -> None:
+        """The gateway names no number of the bank's: only the memo says that it is one transfer."""
+        meant = people.order(PRICE)
+        memo = attempt(people, meant, "bank").reference
+        seen(people, meant.id, 1_000, "FT26305000001")
+        assert gateway(memo, PRICE, id=5).to(people.app) == 200
+        (line,) = people.in_app(bank_lines.waiting)
+        assigned(people, line, order)
+        assert pay2s(Transfer(memo, PRICE, 1, FT)).to(people.app) == 200
+        assert state(people, order) == ("paid", PRICE)
+        assert state(people, meant) == ("partially_paid", 1_000)
+        assert people.in_app(inbox.unresolved) == []
+        sound(people)
+
+    @ON_SQLITE
     def test_what_staff_confirmed_with_another_amount_can_be_put_right(
         self, people: People, order: Order
     ) -> None:
@@ -377,7 +394,7 @@ class TestTheBooksSayWhatIsWrong:
                 )
                 .returning(tables.inbox.c.id)
             ).scalar_one()  # fmt: skip
-            bank_lines.add(entry, None)
+            bank_lines.add(entry, None, None)
 
         people.in_app(in_transaction, park_another)
         assert self.wrong(people) == f"bank line {line.id + 1}: 5 came, 0 is held"

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from payments.domain.order import Order
-from payments.services import card_shelf
 from payments.services.access import Identity
+from payments.store.cards import changed
 from payments.store.cards import find as find_holder
+from payments.store.db import in_transaction
 from tests.outside import ON_SQLITE, Page, attempt_of, page_of, submit
 from tests.people import People
 from tests.sandbox.payable_world import ENVIRONMENT, PayableWorld, payable_world
@@ -63,7 +64,7 @@ def keep(people: People, ipg: PayableWorld, browser: FlaskClient) -> str:
     assert people.owner.user is not None
     holder = people.in_app(find_holder, "payable", people.owner.user.id)
     assert holder is not None
-    card_shelf.forget(holder.reference)
+    people.in_app(lambda: in_transaction(lambda: changed(holder)))
     card = checkout(browser, order_of(people, people.owner)).all("button", name="token_id")
     return card[0]["value"]
 
@@ -140,7 +141,7 @@ def test_a_payable_that_is_away_costs_the_page_its_list_and_nothing_else(
     assert people.owner.user is not None
     holder = people.in_app(find_holder, "payable", people.owner.user.id)
     assert holder is not None
-    card_shelf.forget(holder.reference)
+    people.in_app(lambda: in_transaction(lambda: changed(holder)))
     payable = people.house.settings.rails.payable
     object.__setattr__(payable, "api_url", "http://127.0.0.1:9")
     order = order_of(people, people.owner)

@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from payments.services import card_shelf
+from payments.store.cards import changed
 from payments.store.cards import find as find_holder
+from payments.store.db import in_transaction
 from tests.outside import ON_SQLITE, Page, attempt_of, page_of, submit
 from tests.people import People
 from tests.sandbox.payable_world import ENVIRONMENT, PayableWorld, payable_world
@@ -41,7 +42,7 @@ def forget_the_list(people: People) -> None:
     assert people.owner.user is not None
     holder = people.in_app(find_holder, "payable", people.owner.user.id)
     assert holder is not None
-    card_shelf.forget(holder.reference)
+    people.in_app(lambda: in_transaction(lambda: changed(holder)))
 
 
 def keep(people: People, ipg: PayableWorld, mai: FlaskClient) -> str:
@@ -74,6 +75,40 @@ def test_a_card_is_listed_without_its_number_and_removed_with_one_press(
         answer = submit(mai, "/wallet/cards/remove", token_id=token)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/wallet")
     assert buttons(page_of(mai.get("/wallet"))) == []
+
+
+def test_a_card_is_named_and_every_page_calls_it_so(
+    people: People, ipg: PayableWorld, mai: FlaskClient
+) -> None:
+    token = keep(people, ipg, mai)
+    (link,) = page_of(mai.get("/wallet")).all("a", **{"aria-label": "Name: Visa ending in 1111"})
+    form = page_of(mai.get(link["href"].partition("#")[0]))
+    assert form.id("name-card-nickname")["value"] == ""
+    fields = {"token_id": token, "once": form.all("input", name="once")[0]["value"]}
+    wrong = page_of(submit(mai, "/wallet/cards/name", nickname="4111111111111111", **fields), 422)
+    assert "Do not type the card's number" in wrong.text
+    answer = submit(mai, "/wallet/cards/name", nickname="For the shop", **fields)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/wallet#cards")
+    assert "For the shop ending in 1111" in page_of(mai.get("/wallet")).text
+    assert people.owner.user is not None
+    order = people.order(235_000, "LKR", customer_id=people.owner.user.id)
+    assert "For the shop ending in 1111" in page_of(mai.get(f"/checkout/{order.id}")).text
+    assert page_of(mai.get(link["href"].partition("#")[0])).id("name-card-nickname")["value"]
+
+
+def test_nobody_names_what_is_not_theirs(
+    people: People, ipg: PayableWorld, mai: FlaskClient
+) -> None:
+    token = keep(people, ipg, mai)
+    an = people.signed_in(people.stranger)
+    assert not page_of(an.get(f"/wallet?do=name-card&token_id={token}")).has("name-card")
+    assert submit(an, "/wallet/cards/name", token_id=token, nickname="Mine").status_code == 422
+    assert (
+        submit(people.browser(), "/wallet/cards/name", token_id=token, nickname="x").status_code
+        == 401
+    )
+    forget_the_list(people)
+    assert "Visa ending in 1111" in page_of(mai.get("/wallet")).text
 
 
 def test_another_persons_card_is_neither_listed_nor_removed(

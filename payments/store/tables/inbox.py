@@ -42,10 +42,12 @@ bank_lines = db.Table(
     "bank_lines",
     Column("inbox_id", Serial, ForeignKey("inbox.id"), primary_key=True, autoincrement=False),
     Column("number", String(100), index=True),
+    Column("named_order_id", String(64), ForeignKey("orders.id"), index=True),
     Column("same_as", Serial, ForeignKey("inbox.id"), index=True),
 )
 """Money that a feed says came to the account, by the inbox entry that told of it.
 
-`number` is the bank's own for the transfer, in capitals. `same_as`: another feed had told of this
-transfer before; the entry that told first.
+`number` is the bank's own for the transfer, in capitals. `named_order_id` is whose memo it had,
+whatever order its money was given to. `same_as`: another feed had told of this transfer before; the
+entry that told first.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, String
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String
 
 from payments.store.db import db
 from payments.store.tables.columns import Moment, one_of, waiting
@@ -47,6 +47,7 @@ card_holders = db.Table(
     Column("reference", String(64), nullable=False, unique=True),
     Column("handle", JSON),
     Column("told", JSON, nullable=False),
+    Column("revision", Integer, nullable=False, server_default="0"),
     Column("kept_at", Moment),
     Column("ask_at", Moment),
     Column("created_at", Moment, nullable=False),
@@ -54,6 +55,7 @@ card_holders = db.Table(
 """Who keeps cards with a provider: `reference` is ours for the person, `handle` the provider's.
 
 The cards themselves are only with the provider: `told` are the tokens of those that the person has
-been told of, `kept_at` is when a payment last kept one, `ask_at` when the list is asked for it.
+been told of, `revision` counts what has changed among them, `kept_at` is when a payment last kept
+one, `ask_at` when the list is asked for it.
 """
 waiting("ix_card_holders_to_ask", card_holders.c.ask_at, when=card_holders.c.ask_at.is_not(None))
