@@ -10,6 +10,7 @@ import errno
 import gc
 import os
 import resource
+import select
 import signal
 import socket
 import sys
@@ -371,25 +372,44 @@ def go_green() -> None:
         warnings.simplefilter("ignore")
         import eventlet
     eventlet.monkey_patch()
-    _bound_queries()
-
-
-def _bound_queries() -> None:
-    """eventlet waits for ever on a PostgreSQL that hangs; whoever waits is to be told so.
-
-    psycopg2 closes the connection then, and the pool replaces it.
-    """
     from eventlet.hubs import trampoline
+
+    def ready(connection: Any, reads: bool, seconds: float) -> bool:
+        try:
+            trampoline(
+                connection, reads, write=not reads, timeout=seconds, timeout_exc=TimeoutError
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    bound_queries(ready)
+
+
+def stay_grey() -> None:
+    def ready(connection: Any, reads: bool, seconds: float) -> bool:
+        # Not select(), which knows no descriptor above 1023.
+        poll = select.poll()
+        poll.register(connection, select.POLLIN if reads else select.POLLOUT)
+        return bool(poll.poll(seconds * 1000))
+
+    bound_queries(ready)
+
+
+def bound_queries(ready: Callable[[Any, bool, float], bool]) -> None:
+    """Else whoever asks a PostgreSQL that hangs would wait for ever, and hold a connection.
+
+    psycopg2 closes it when this raises, and the pool replaces it.
+    """
     from psycopg2 import OperationalError, extensions
 
-    ways = {extensions.POLL_READ: "read", extensions.POLL_WRITE: "write"}
     connected = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
 
     def wait(connection: Any) -> None:
         while (state := connection.poll()) != extensions.POLL_OK:
-            silent = OperationalError("PostgreSQL does not answer.")
             seconds = ANSWER_SECONDS if connection.status in connected else CONNECT_SECONDS
-            trampoline(connection, timeout=seconds, timeout_exc=silent, **{ways[state]: True})
+            if not ready(connection, state == extensions.POLL_READ, seconds):
+                raise OperationalError("PostgreSQL does not answer.")
 
     extensions.set_wait_callback(wait)
 
@@ -488,6 +508,8 @@ def one() -> None:
     mode = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
     if mode == "eventlet":
         go_green()
+    else:
+        stay_grey()
     from payments.settings import BadSetting, load
 
     try:

@@ -1,4 +1,4 @@
-"""Reads QR codes off pictures, as a phone's camera would."""
+"""What a phone reads off the screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from io import BytesIO
 
 import zxingcpp
 from PIL import Image
+from playwright.sync_api import Page
 
 
-def codes_on(picture: bytes) -> list[str]:
+def codes_in(picture: bytes) -> list[str]:
+    """What a phone's camera would read off this picture."""
     return [code.text for code in zxingcpp.read_barcodes(Image.open(BytesIO(picture)))]
+
+
+def codes_shown(page: Page) -> list[str]:
+    """On the whole page, once its pictures are there."""
+    page.wait_for_function("[...document.images].every((one) => one.complete)")
+    return codes_in(page.screenshot(full_page=True))

@@ -76,12 +76,13 @@ def test_what_was_answered_is_kept_while_postgresql_goes_and_comes(
 
 @pytest.mark.fault(7)
 @ON_POSTGRESQL
+@pytest.mark.parametrize("mode", ["eventlet", "threading"])
 @pytest.mark.parametrize("seconds", [pytest.param(20.0, marks=MINUTES)])
 def test_a_postgresql_that_hangs_holds_nobody_for_long(
-    open_shop: OpenShop, cluster: Cluster, kind: str, seconds: float, figures: Outcome
+    open_shop: OpenShop, cluster: Cluster, kind: str, seconds: float, mode: str, figures: Outcome
 ) -> None:
     """SIGSTOP: connections stay open, and nothing is ever said on them."""
-    shop = open_shop(kind, postgres=cluster)
+    shop = open_shop(kind, postgres=cluster, ASYNC_MODE=mode)
     traffic = shop.traffic(HANGING_RATE, 2 + seconds + 6)
     pages = shop.pages_everywhere(*list(shop.due)[::5][:40])
     traffic.start()
@@ -106,7 +107,9 @@ def test_a_postgresql_that_hangs_holds_nobody_for_long(
     time.sleep(2.5)
     assert idle_in_transaction(shop) == 0
     spoken = sorted({one.status for one in failed})
-    figures.note(f"hung {seconds:g} s: {len(answers)} callbacks, {len(failed)} refused {spoken}")
+    figures.note(
+        f"{mode}, hung {seconds:g} s: {len(answers)} callbacks, {len(failed)} refused {spoken}"
+    )
     figures.note(f"the slowest answer took {slowest:.1f} s, 0 lost")
     figures.note(f"{len(pages)} pages right within {right:.1f} s, 0 idle in transaction")
 

@@ -44,7 +44,7 @@ NO_MONEY = {
         for name in (
             *("orders.version", "outbox.version", "sightings.version", "topics.version"),
             *("room_counts.version", "payments.asked", "webhook_deliveries.version"),
-            *("webhook_deliveries.round", "webhook_deliveries.tries"),
+            *("webhook_deliveries.round", "webhook_deliveries.tries", "card_holders.revision"),
         )
     },
     **{

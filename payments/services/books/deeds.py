@@ -283,7 +283,7 @@ DEEDS: dict[str, Callable[[Records, Line], None]] = {
 
 NO_DEEDS = frozenset(
     {
-        *("user.created", "key.created", "card.removed", "customer.claimed_paid"),
+        *("user.created", "key.created", "card.removed", "card.renamed", "customer.claimed_paid"),
         # What they ask for or allow is done where it is done: `payment.confirmed`.
         *("confirmation.held", "confirmation.approved"),
         *("webhook.created", "webhook.changed", "webhook.removed", "webhook.rotated"),
