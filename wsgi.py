@@ -7,154 +7,25 @@ from __future__ import annotations
 
 import argparse
 import errno
-import gc
 import os
 import resource
-import select
-import signal
 import socket
 import sys
-import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from payments.serving.front import Front
     from payments.settings import Settings
 
-    StartResponse = Callable[..., Any]
-    Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-
-BACKLOG = 4096
-MAX_FILES = 65_536
 FILES_KEPT_BACK = 256
 """For the database, the log and calls to providers."""
-FIRST_REQUEST_SECONDS = 20
-"""From the connection to the end of the first request's headers."""
-KEEP_ALIVE_SECONDS = 75
-BODY_SECONDS = 30
-"""Between two pieces of a body."""
-SIP_BYTES = 1_000_000
-ANSWER_SECONDS = 12
-"""PostgreSQL ends a statement that takes longer than 10 s: whoever is silent for longer hangs."""
-CONNECT_SECONDS = 5
 FRAMES_PER_TURN = 16
 """What always has something to read would never let the others have their turn."""
-
-GRACE_SECONDS = 0.3
-"""For the requests of connections that were made just before the end."""
-REQUESTS_SECONDS = 6.0
-SOCKETS_SECONDS = 1.0
-LOOPS_SECONDS = 1.0
-END_SECONDS = 9.0
-
-
-class Front:
-    """Stands before the application: counts what is open, and mends what the servers leave."""
-
-    def __init__(self, app: Wsgi) -> None:
-        self._app = app
-        self._lock = Lock()
-        self.open = {"requests": 0, "sockets": 0}
-
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        from werkzeug.wsgi import ClosingIterator
-
-        # Deflate costs three times the memory of a page, and joining takes as much longer.
-        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
-        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            # eventlet ends the stream but does not say so, and Werkzeug would read nothing.
-            environ["wsgi.input_terminated"] = True
-        kind = "sockets" if environ.get("PATH_INFO", "").startswith("/socket.io") else "requests"
-        self._count(kind, 1)
-        try:
-            answer = self._app(environ, start_response)
-        except BaseException:
-            self._count(kind, -1)
-            raise
-        if isinstance(answer, list):
-            # Whole, and as a list the server can tell its length.
-            self._count(kind, -1)
-            return answer
-        return ClosingIterator(answer, lambda: self._count(kind, -1))
-
-    def _count(self, kind: str, more: int) -> None:
-        with self._lock:
-            self.open[kind] += more
-
-    def wait_for(self, kind: str, seconds: float) -> None:
-        """Until none of them is open, or the seconds are over."""
-        end = time.monotonic() + seconds
-        while self.open[kind] and time.monotonic() < end:
-            time.sleep(0.02)
-
-
-class Server(Protocol):
-    def start(self) -> None: ...
-
-    def stop_accepting(self) -> None: ...
-
-
-class ThreadingServer:
-    """Werkzeug's: a thread for each connection, and one request in each."""
-
-    def __init__(self, listener: socket.socket, front: Front) -> None:
-        from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
-
-        class Handler(WSGIRequestHandler):
-            timeout = BODY_SECONDS
-
-            def setup(self) -> None:
-                super().setup()
-                self.rfile = _Sips(self.rfile)  # type: ignore[assignment]
-
-            def version_string(self) -> str:
-                return "Paychime"
-
-            def run_wsgi(self) -> None:
-                super().run_wsgi()
-                # Else it would wait for another request on what has been a WebSocket.
-                self.close_connection = True
-
-            def log_request(self, code: object = "-", size: object = "-") -> None:
-                """No access log."""
-
-            def log_error(self, format: str, *args: object) -> None:
-                """Clients that went away or were too slow."""
-
-        host, port = listener.getsockname()[:2]
-        self._listener = listener
-        self._server = ThreadedWSGIServer(host, port, front, Handler, fd=listener.fileno())
-        self._server.daemon_threads = True
-
-    def start(self) -> None:
-        Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
-
-    def stop_accepting(self) -> None:
-        self._server.shutdown()
-        # Werkzeug has closed its own copy. Whoever stands before ours is let in before it closes.
-        self._listener.setblocking(False)
-        with suppress(BlockingIOError):
-            while True:
-                self._server.process_request(*self._listener.accept())
-        self._listener.close()
-
-
-class _Sips:
-    """Werkzeug throws the rest of a body away in pieces of 10 MB; here it holds less at once."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        return bytes(self._file.read(min(size, SIP_BYTES)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 class _Door:
@@ -205,6 +76,8 @@ class GreenServer:
     def start(self) -> None:
         from structlog import get_logger
 
+        from payments.serving.limits import BODY_SECONDS, KEEP_ALIVE_SECONDS
+
         self._task = self._spawn(
             self._wsgi.server,
             self._door,
@@ -245,6 +118,8 @@ class GreenServer:
 
     def _protocol(self) -> type[Any]:
         import eventlet
+
+        from payments.serving.limits import FIRST_REQUEST_SECONDS, KEEP_ALIVE_SECONDS
 
         server = self
 
@@ -307,28 +182,6 @@ class _Faults:
         """Every connection: never."""
 
 
-class _Log:
-    """Standard error that loses a line rather than the process.
-
-    The disk may be full or the collector gone, and eventlet's loop ends where it cannot complain.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            self._file.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError):
-            self._file.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
 def _bound_sockets() -> None:
     """eventlet bounds a frame; a message of many frames could take all memory, and all the time."""
     import eventlet
@@ -383,103 +236,39 @@ def go_green() -> None:
             return False
         return True
 
-    bound_queries(ready)
-
-
-def stay_grey() -> None:
-    def ready(connection: Any, reads: bool, seconds: float) -> bool:
-        # Not select(), which knows no descriptor above 1023.
-        poll = select.poll()
-        poll.register(connection, select.POLLIN if reads else select.POLLOUT)
-        return bool(poll.poll(seconds * 1000))
+    from payments.serving.limits import bound_queries
 
     bound_queries(ready)
-
-
-def bound_queries(ready: Callable[[Any, bool, float], bool]) -> None:
-    """Else whoever asks a PostgreSQL that hangs would wait for ever, and hold a connection.
-
-    psycopg2 closes it when this raises, and the pool replaces it.
-    """
-    from psycopg2 import OperationalError, extensions
-
-    connected = {extensions.STATUS_READY, extensions.STATUS_BEGIN, extensions.STATUS_PREPARED}
-
-    def wait(connection: Any) -> None:
-        while (state := connection.poll()) != extensions.POLL_OK:
-            seconds = ANSWER_SECONDS if connection.status in connected else CONNECT_SECONDS
-            if not ready(connection, state == extensions.POLL_READ, seconds):
-                raise OperationalError("PostgreSQL does not answer.")
-
-    extensions.set_wait_callback(wait)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    # A start right after an end finds the old connections still closing on this port.
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Every accepted connection inherits it. Else the second of two small pushes waits until the
-    # page's system has acknowledged the first, which takes it up to 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener
-
-
-def raise_file_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def stop_signals() -> Callable[[], None]:
-    """What waits until the process is asked to end. The signal itself arrives through a socket:
-    an event loop that sleeps in the kernel would not notice a flag."""
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.fileno())
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, lambda *_: None)
-
-    def wait() -> None:
-        reader.recv(1)
-        writer.fileno()  # kept open as long as somebody waits
-
-    return wait
 
 
 def serve(app: Flask, settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then drains."""
-    from payments.realtime import start_background
+    from payments.serving import process
+    from payments.serving.threads import ThreadingServer
 
     green = settings.async_mode == "eventlet"
-    front = Front(app)
-    raise_file_limit()
-    stopped = stop_signals()
-    listener = listen(settings.host, settings.port)
-    server: Server = GreenServer(listener, front) if green else ThreadingServer(listener, front)
-    sockets = app.extensions["socketio"]
-    house = app.extensions["paychime"]
-    # What is here now stays: the collector need not look at it again, and stops fewer pages.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    server.start()
-    background = start_background(app, sockets, house.queue, house.rails)
-    print(f"Paychime is listening on {settings.own_url}", flush=True)
-    stopped()
-    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-    signal.setitimer(signal.ITIMER_REAL, END_SECONDS)
-    server.stop_accepting()
-    time.sleep(GRACE_SECONDS)
-    front.wait_for("requests", REQUESTS_SECONDS)
-    for connection in sockets.connections():
-        sockets.hang_up(connection, "shutdown")
-    front.wait_for("sockets", SOCKETS_SECONDS)
-    background.stop(LOOPS_SECONDS)
+    process.serve(app, settings, GreenServer if green else ThreadingServer)
+
+
+class _Log:
+    """Standard error that loses a line rather than the process.
+
+    The disk may be full or the collector gone, and eventlet's loop ends where it cannot complain.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def main() -> None:
@@ -509,7 +298,10 @@ def one() -> None:
     if mode == "eventlet":
         go_green()
     else:
-        stay_grey()
+        from payments.serving.limits import bound_queries
+        from payments.serving.threads import answers_within
+
+        bound_queries(answers_within)
     from payments.settings import BadSetting, load
 
     try:

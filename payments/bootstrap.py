@@ -26,7 +26,8 @@ from payments.front.request import House, identity_by_cookie
 from payments.providers.registry import Rails
 from payments.queue import open_queue
 from payments.realtime import make_socketio, register
-from payments.services.access import Identity, Tokens
+from payments.services.access import Identity
+from payments.services.tokens import Tokens
 from payments.settings import ROOT, Settings, load
 from payments.staff import staff
 from payments.store import outbox, tables

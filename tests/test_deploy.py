@@ -16,12 +16,12 @@ import pytest
 from flask import Flask
 
 from payments import workers
+from payments.serving.limits import MAX_FILES
 from payments.settings import load
 from tests import nginx
 from tests.outside import ON_SQLITE
 from tests.servers import REPOSITORY, free_port
 from tests.test_docs import settings_read
-from wsgi import MAX_FILES
 
 DEPLOY = REPOSITORY / "deploy"
 UNITS = DEPLOY / "systemd"

@@ -217,15 +217,7 @@ def test_what_is_told_is_what_is_answered(
     call("key", "post", "/orders/{order_id}/payments", {}, order_id=first)
     call("key", "get", "/orders?limit=1")
     call("key", "get", "/orders?limit=0")
-    seen = {"amount": 50_000, "reason": "I saw it", "evidence": "receipt 1"}
-    path = "/orders/{order_id}/confirm"
-    call("clerk", "post", path, seen, order_id=first)
-    call("clerk", "post", path, seen, order_id=first)
-    more = {"amount": 60_000, "evidence": "receipt 2"}
-    held_id = call("clerk", "post", path, {**seen, **more}, order_id=second)["confirmation_id"]
-    path = "/confirmations/{confirmation_id}/approve"
-    call("manager", "post", path, {}, confirmation_id=held_id)
-    call("manager", "post", path, {}, confirmation_id=held_id)
+    staff_decide(call, first, second)
     for order_id in (first, "none"):
         call("key", "get", "/orders/{order_id}", order_id=order_id)
         call("key", "get", "/orders/{order_id}/events?after=0", order_id=order_id)
@@ -275,6 +267,21 @@ def test_what_is_told_is_what_is_answered(
         for status in (*one.answers, "default")
     }
     assert visited == told
+
+
+def staff_decide(call: Callable[..., Json], first: str, second: str) -> None:
+    """One pays `first`; of two that wait, both for `second`, one is turned down."""
+    seen = {"amount": 50_000, "reason": "I saw it", "evidence": "receipt 1"}
+    path = "/orders/{order_id}/confirm"
+    call("clerk", "post", path, seen, order_id=first)
+    call("clerk", "post", path, seen, order_id=first)
+    for number, decision in enumerate(({"reason": "Not seen"}, {}), 2):
+        more = seen | {"amount": 60_000, "evidence": f"receipt {number}"}
+        held_id = call("clerk", "post", path, more, order_id=second)["confirmation_id"]
+        verb = "decline" if decision else "approve"
+        for _ in range(2):
+            one = f"/confirmations/{{confirmation_id}}/{verb}"
+            call("manager", "post", one, decision, confirmation_id=held_id)
 
 
 def money_goes_out(call: Callable[..., Json]) -> None:

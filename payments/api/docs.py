@@ -141,6 +141,13 @@ OPERATIONS = (
         {200: s.Confirmed},
     ),
     Operation(
+        "post",
+        "/api/v1/confirmations/{confirmation_id}/decline",
+        "Turn down a confirmation that waits",
+        s.DeclineIn,
+        {200: s.Declined},
+    ),
+    Operation(
         "post", "/api/v1/orders/{order_id}/cancel", "Cancel an order", s.CancelIn, {200: s.OrderOut}
     ),
     Operation(

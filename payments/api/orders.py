@@ -127,6 +127,18 @@ def approve_confirmation(confirmation_id: str) -> dict[str, Any]:
     return {**body_of(order), "confirmation_id": approved.id}
 
 
+@api.post("/confirmations/<confirmation_id>/decline")
+@idempotent
+def decline_confirmation(confirmation_id: str) -> dict[str, Any]:
+    reason = read(schemas.DeclineIn).reason
+    declined = confirm.decline(identity(), confirmation_id, reason)
+    return {
+        "confirmation_id": declined.id,
+        "order_id": declined.order_id,
+        "status": "declined",
+    }
+
+
 @api.post("/orders/<order_id>/cancel")
 @idempotent
 def cancel_order(order_id: str) -> dict[str, Any]:

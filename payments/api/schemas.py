@@ -269,6 +269,18 @@ class Held(BaseModel):
     status: Literal["held"]
 
 
+class DeclineIn(Strict):
+    reason: StrictStr = Field(max_length=500)
+
+
+class Declined(BaseModel):
+    """Nothing was booked; its evidence may be used again."""
+
+    confirmation_id: str
+    order_id: str
+    status: Literal["declined"]
+
+
 class CancelIn(Strict):
     reason: StrictStr = Field("Cancelled by the shop", max_length=500)
 

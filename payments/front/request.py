@@ -17,7 +17,8 @@ from flask_login import UserMixin, current_user
 from payments.domain.errors import Forbidden, PaychimeError, Unauthenticated
 from payments.domain.ports import Presence, Queue
 from payments.providers.registry import Rails
-from payments.services.access import NOBODY, Identity, Tokens
+from payments.services.access import NOBODY, Identity
+from payments.services.tokens import Tokens
 from payments.settings import LOCALES, Settings, origin_of
 from payments.store import people
 

@@ -12,8 +12,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from payments.domain.errors import Conflict, InvalidInput, Unauthenticated
-from payments.services.access import KEY_PREFIX, PERMISSIONS
+from payments.services.access import PERMISSIONS
 from payments.services.ids import new_id
+from payments.services.tokens import KEY_PREFIX
 from payments.store import audit, people
 from payments.store.db import end_read, in_transaction
 

@@ -92,7 +92,7 @@ def approve(who: Identity, confirmation_id: str) -> Confirmation:
         order = _confirmable(held.order_id)
         demand_unheard(held.evidence, Money(held.amount, held.currency), order.id)
         if not confirmations.approve(confirmation_id, who.actor):
-            raise Conflict("This confirmation is approved already.", code="already_approved")
+            raise _ended(confirmation_id)
         _apply(order, held.amount, held.id, held.requested_by, held.reason, held.evidence)
         audit.record(
             who.actor, "confirmation.approved", order.id, held.reason, confirmation=held.id
@@ -100,6 +100,44 @@ def approve(who: Identity, confirmation_id: str) -> Confirmation:
         return confirmations.find(confirmation_id) or held
 
     return in_transaction(change)
+
+
+def decline(who: Identity, confirmation_id: str, reason: str) -> Confirmation:
+    """It was not so: nothing is booked, and its evidence may be used again.
+
+    Whoever has asked for it may take it back; anybody else needs the right to approve. Raises
+    Forbidden, NotFound, InvalidInput, and Conflict where it is approved already.
+    """
+
+    def change() -> Confirmation:
+        held = confirmations.find(confirmation_id)
+        if held is None or held.requested_by != who.actor:
+            demand(who, "order.approve")
+        if held is None:
+            raise NotFound
+        said = words(reason, "reason", 3, 500)
+        orders.lock(held.order_id)
+        if not confirmations.remove_held(confirmation_id):
+            raise _ended(confirmation_id)
+        # All of it, since the request itself is gone.
+        audit.record(
+            *(who.actor, "confirmation.declined", held.order_id, said),
+            confirmation=held.id,
+            amount=held.amount,
+            evidence=held.evidence,
+            requested_by=held.requested_by,
+            requested_for=held.reason,
+        )
+        return held
+
+    return in_transaction(change)
+
+
+def _ended(confirmation_id: str) -> Conflict | NotFound:
+    """What the second of two people is told who decide at the same moment."""
+    if confirmations.find(confirmation_id) is None:
+        return NotFound()
+    return Conflict("This confirmation is approved already.", code="already_approved")
 
 
 def _confirmable(order_id: str) -> Order:

@@ -115,6 +115,12 @@ def approve(confirmation_id: str) -> Page:
     return redirect(url_for("staff.order", order_id=approved.order_id), 303)
 
 
+@staff.post("/confirmations/<confirmation_id>/decline")
+def decline(confirmation_id: str) -> Page:
+    declined = confirmation.decline(identity(), confirmation_id, _field("reason"))
+    return redirect(url_for("staff.order", order_id=declined.order_id), 303)
+
+
 def _field(name: str) -> str:
     return request.form.get(name, "").strip()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from payments.domain.errors import Conflict
@@ -62,6 +62,16 @@ def approve(confirmation_id: str, by: str) -> bool:
         update(confirmations)
         .where(confirmations.c.id == confirmation_id, confirmations.c.status == "held")
         .values(status="applied", approved_by=by, approved_at=now())
+        .returning(confirmations.c.id)
+    )
+    return row.one_or_none() is not None
+
+
+def remove_held(confirmation_id: str) -> bool:
+    """Once; False where it has been applied, or removed, meanwhile."""
+    row = db.session.execute(
+        delete(confirmations)
+        .where(confirmations.c.id == confirmation_id, confirmations.c.status == "held")
         .returning(confirmations.c.id)
     )
     return row.one_or_none() is not None

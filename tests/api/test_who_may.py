@@ -26,6 +26,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pay": ("POST", "/orders/{id}/payments", {"provider": "no such rail"}),
     "confirm": ("POST", "/orders/{id}/confirm", {**CONFIRM, "amount": 0}),
     "approve": ("POST", "/confirmations/none/approve", {}),
+    "decline": ("POST", "/confirmations/none/decline", {"reason": "Not seen"}),
     "cancel": ("POST", "/orders/{id}/cancel", {"reason": "x"}),
     "refund": ("POST", "/orders/{id}/refunds", {"reason": "x"}),
 }
@@ -33,15 +34,16 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 DONE = {
     **{"list": 200, "read": 200, "events": 200, "open": 201, "pay": 400},
-    **{"confirm": 400, "approve": 404, "cancel": 400, "refund": 400},
+    **{"confirm": 400, "approve": 404, "decline": 404, "cancel": 400, "refund": 400},
 }
 
 MAY: dict[str, dict[str, int]] = {
-    "the shop's key": DONE | {"confirm": 403, "approve": 403},
-    "clerk": DONE | {"approve": 403, "refund": 403},
+    "the shop's key": DONE | {"confirm": 403, "approve": 403, "decline": 403},
+    "clerk": DONE | {"approve": 403, "decline": 403, "refund": 403},
     "manager": DONE,
     "admin": DONE,
-    "accountant": DONE | dict.fromkeys(("open", "confirm", "approve", "cancel", "refund"), 403),
+    "accountant": DONE
+    | dict.fromkeys(("open", "confirm", "approve", "decline", "cancel", "refund"), 403),
     "owner": dict.fromkeys(CALLS, 403) | {"read": 200, "events": 200, "pay": 400},
     "stranger": dict.fromkeys(CALLS, 403) | dict.fromkeys(("read", "events", "pay"), 404),
     "watch token": dict.fromkeys(CALLS, 403) | {"read": 200, "events": 200},

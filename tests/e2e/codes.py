@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import pytest
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page
+
+SCREENS = pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (320, "light"),
+        (1280, "dark"),
+        pytest.param(320, "dark", marks=pytest.mark.long),
+        pytest.param(1280, "light", marks=pytest.mark.long),
+    ],
+)
+"""What codes have to be read off."""
 
 
 def codes_in(picture: bytes) -> list[str]:

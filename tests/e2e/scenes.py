@@ -212,7 +212,9 @@ class Stage:
     def person(self, who: str) -> Customer:
         """This person's browser, with one page."""
         if who not in self._people:
-            self._people[who] = person = Customer(self._browser.new_context(locale="en-GB"))
+            self._people[who] = person = Customer(
+                self._browser.new_context(locale="en-GB", reduced_motion="reduce")
+            )
             if who == PAYER:
                 for order in self.orders.values():
                     person.open(order)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import Browser, Page
 
 from payments.providers.vietqr import Transfer, read_payload
-from tests.e2e.codes import codes_in, codes_shown
+from tests.e2e.codes import SCREENS, codes_in, codes_shown
 from tests.e2e.shop import Customer, Shop, customer
 
 PRICE = 420_000
@@ -34,8 +33,7 @@ def app_of(mai: Customer) -> Page:
     return app
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@SCREENS
 def test_the_code_on_the_screen_is_the_transfer_we_ask_for(
     browser: Browser, shop: Shop, scheme: str, width: int
 ) -> None:

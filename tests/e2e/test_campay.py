@@ -34,7 +34,7 @@ def answers(shop: Shop, order: dict[str, Any], result: str = "pay", **switches: 
     assert answer.ok, answer.text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_a_customer_pays_by_the_prompt_and_the_page_flips(
     browser: Browser, shop: Shop, scheme: str
 ) -> None:

@@ -15,7 +15,7 @@ from tests.e2e.shop import Shop, customer, sign_in
 from tests.servers import PostgresServer
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
 def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The settings of a server's database; its own file where there are none."""
     if request.param == "sqlite":

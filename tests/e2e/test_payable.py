@@ -43,7 +43,7 @@ def to_the_hosted_page(mai: Customer, order: dict[str, Any]) -> None:
     mai.page.wait_for_url("**/sandbox/payable/ipg/**")
 
 
-@pytest.mark.parametrize("mode", ["eventlet", "threading"])
+@pytest.mark.parametrize("mode", ["eventlet", pytest.param("threading", marks=pytest.mark.long)])
 def test_a_customer_pays_by_card_on_the_hosted_page_and_gets_the_receipt(
     browser: Browser, mode: str
 ) -> None:

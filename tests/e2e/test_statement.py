@@ -59,7 +59,7 @@ def widths(page: Page) -> tuple[int, int]:
 PAGES = ("/wallet/statement", "/wallet/statement?from=2020-01-01&kind=x", "/wallet/statement/print")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_it_is_for_everybodys_eyes_and_hands(
     browser: Browser, shop: Shop, scheme: Literal["light", "dark"]
 ) -> None:

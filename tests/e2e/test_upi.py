@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from sandbox.upi.link import read_link
-from tests.e2e.codes import codes_shown
+from tests.e2e.codes import SCREENS, codes_shown
 from tests.e2e.shop import Customer, Shop, customer, sign_in
 
 PRICE = 649_00
@@ -68,8 +68,7 @@ def decides(shop: Shop, order: dict[str, Any], result: str = "pay", **switches: 
 
 
 @pytest.mark.parametrize("way", [OWN, RAZORPAYS])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@SCREENS
 def test_the_code_on_the_screen_is_the_link_of_this_attempt(
     browser: Browser, shop: Shop, scheme: str, width: int, way: str
 ) -> None:

@@ -158,25 +158,26 @@ def test_two_tabs_flip_on_a_deposit_a_payment_and_a_withdrawal_and_a_strangers_d
     assert "right" in shop.server.flask("ledger", "verify")
 
 
-def test_the_balance_counts_up_and_ends_on_the_servers_own_words(mai: Mai) -> None:
-    mai.tops_up(50_000)
-    before = mai.balance()
-    page = mai.tab().page
-    page.wait_for_selector(LIVE, state="attached")
-    page.evaluate(
-        "() => { window.texts = []; new MutationObserver(() => {"
-        " const one = document.querySelector('#balance-VND');"
-        " if (one) window.texts.push(one.textContent); })"
-        ".observe(document.querySelector('#wallet'), {childList: true, subtree: true}); }"
-    )
-    mai.tops_up(100_000)
-    shows(page, before + 100_000)
-    page.wait_for_timeout(1200)
-    texts = page.evaluate("() => window.texts")
-    seen = [int("".join(filter(str.isdigit, one))) for one in texts]
-    assert len(set(seen)) > 3, "it counts"
-    assert seen[-1] == before + 100_000
-    assert all(before <= one <= before + 100_000 for one in seen)
+def test_the_balance_counts_up_and_ends_on_the_servers_own_words(hers: Callable[..., Any]) -> None:
+    with hers(reduced_motion="no-preference") as mai:
+        mai.tops_up(50_000)
+        before = mai.balance()
+        page = mai.tab().page
+        page.wait_for_selector(LIVE, state="attached")
+        page.evaluate(
+            "() => { window.texts = []; new MutationObserver(() => {"
+            " const one = document.querySelector('#balance-VND');"
+            " if (one) window.texts.push(one.textContent); })"
+            ".observe(document.querySelector('#wallet'), {childList: true, subtree: true}); }"
+        )
+        mai.tops_up(100_000)
+        shows(page, before + 100_000)
+        page.wait_for_timeout(1200)
+        texts = page.evaluate("() => window.texts")
+        seen = [int("".join(filter(str.isdigit, one))) for one in texts]
+        assert len(set(seen)) > 3, "it counts"
+        assert seen[-1] == before + 100_000
+        assert all(before <= one <= before + 100_000 for one in seen)
 
 
 def test_whoever_wants_no_motion_sees_none(hers: Callable[..., Any]) -> None:

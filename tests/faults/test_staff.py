@@ -91,6 +91,7 @@ def deeds(shop: Shop, order_id: str, refund_id: str, held_id: str) -> dict[str, 
         f"/staff/orders/{order_id}/refund": {"amount": "1", "reason": "It was broken"},
         f"/staff/refunds/{refund_id}/paid": {"evidence": "cash 1"},
         f"/staff/confirmations/{held_id}/approve": {},
+        f"/staff/confirmations/{held_id}/decline": {"reason": "No such transfer"},
         "/staff/callbacks/1/resolve": {"reason": "Dealt with"},
         "/logout": {},
     }

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from payments.domain.order import Order
-from payments.services.access import Tokens
 from payments.services.demo import PASSWORD
+from payments.services.tokens import Tokens
 from payments.settings import load
 from payments.store import people
 from payments.store.db import db, in_transaction

@@ -19,7 +19,7 @@ import socketio
 import websocket
 
 from payments.domain.order import Order
-from payments.services.access import Tokens
+from payments.services.tokens import Tokens
 from payments.settings import Settings, load
 from payments.store import people
 from payments.store.db import db, in_transaction

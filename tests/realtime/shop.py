@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from payments.domain.facts import Fact
     from payments.domain.order import Order
     from payments.domain.ports import Presence, Queue
-    from payments.services.access import Tokens
+    from payments.services.tokens import Tokens
     from payments.settings import Settings
 
 
@@ -131,7 +131,8 @@ def make_app(settings: Settings) -> Flask:
     from payments.providers.registry import Rails
     from payments.queue import open_queue
     from payments.realtime import make_socketio, register
-    from payments.services.access import NOBODY, Identity, Tokens
+    from payments.services.access import NOBODY, Identity
+    from payments.services.tokens import Tokens
     from payments.store import outbox
     from payments.store.db import db
     from tests.realtime.vocabularies import ALL
@@ -222,7 +223,7 @@ def facts_of(order_id: str) -> list[Fact]:
 
 
 def tokens_of(settings: Settings) -> Tokens:
-    from payments.services.access import Tokens
+    from payments.services.tokens import Tokens
 
     return Tokens(settings)
 

@@ -16,13 +16,13 @@ from payments.services.access import (
     NOBODY,
     PERMISSIONS,
     Identity,
-    Tokens,
     demand,
     link_is_open,
     may_see,
     order_for,
     order_seen_by,
 )
+from payments.services.tokens import Tokens
 from payments.settings import load
 from payments.store import orders, tables
 from payments.store.db import db, in_transaction

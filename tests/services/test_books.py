@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -150,12 +151,16 @@ class Books(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-def test_whatever_happens_the_books_stay_right(migrated_sqlite: Path) -> None:
+@pytest.mark.parametrize(
+    "stories",
+    [12, pytest.param(250, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+)
+def test_whatever_happens_the_books_stay_right(migrated_sqlite: Path, stories: int) -> None:
     Books.empty = migrated_sqlite
     run_state_machine_as_test(
         Books,
         settings=settings(
-            max_examples=25,
+            max_examples=stories,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

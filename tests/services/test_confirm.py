@@ -272,6 +272,71 @@ class TestAboveTheLimit:
         assert now_of(people, held).amount_paid == LIMIT + 1
         assert right(people)
 
+    def test_what_a_second_person_turns_down_is_never_paid_and_its_receipt_may_be_used_again(
+        self, people: People, held: Order
+    ) -> None:
+        which = self.which(people, held)
+        people.in_app(confirm.decline, people.manager, which, "No such transfer")
+        assert people.in_app(confirmations.held) == []
+        for deed in (
+            lambda: confirm.approve(people.manager, which),
+            lambda: confirm.decline(people.manager, which, "Once more"),
+        ):
+            with pytest.raises(NotFound):
+                people.in_app(deed)
+        assert now_of(people, held).status.value == "pending"
+        assert balances(people) == {}
+        (line,) = [
+            one
+            for one in people.in_app(audit.of_order, held.id)
+            if one.action == "confirmation.declined"
+        ]
+        assert (line.actor, line.reason) == (people.manager.actor, "No such transfer")
+        assert line.detail == {
+            "confirmation": which,
+            "amount": LIMIT + 1,
+            "evidence": "receipt 1",
+            "requested_by": people.clerk.actor,
+            "requested_for": "I counted it",
+        }
+        assert not confirmed(people, held, LIMIT).held
+        assert right(people)
+
+    def test_whoever_asked_may_take_it_back_and_no_other_clerk(
+        self, people: People, held: Order
+    ) -> None:
+        strangers = (people.accountant, people.owner, people.shop, people.person("c2", "clerk"))
+        which, before = self.which(people, held), everything(people)
+        for who in strangers:
+            for one in (which, "none"):
+                with pytest.raises(Forbidden):
+                    people.in_app(confirm.decline, who, one, "Not mine")
+        with pytest.raises(InvalidInput):
+            people.in_app(confirm.decline, people.clerk, which, "x")
+        assert everything(people) == before
+        people.in_app(confirm.decline, people.clerk, which, "I mistyped the amount")
+        assert people.in_app(confirmations.held) == []
+
+    def test_approved_and_turned_down_at_once_is_one_of_both(
+        self, people: People, held: Order
+    ) -> None:
+        manager, which = people.manager, self.which(people, held)
+
+        def press(number: int) -> str:
+            try:
+                if number % 2:
+                    people.in_app(confirm.approve, manager, which)
+                else:
+                    people.in_app(confirm.decline, manager, which, "No such transfer")
+            except (Conflict, NotFound) as refused:
+                return refused.code
+            return "approved" if number % 2 else "declined"
+
+        ends = at_once(10, press)
+        (done,) = [one for one in ends if one in {"approved", "declined"}]
+        assert now_of(people, held).amount_paid == (LIMIT + 1 if done == "approved" else 0)
+        assert right(people)
+
     def test_another_currency_has_a_limit_of_its_own_or_none(self, people: People) -> None:
         order = people.order(10**9, "INR")
         assert not confirmed(people, order, 10**9).held

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -149,12 +150,18 @@ class MoneyIn(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-def test_in_whatever_order_it_is_told_each_dong_counts_once(migrated_sqlite: Path) -> None:
+@pytest.mark.parametrize(
+    "stories",
+    [12, pytest.param(250, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+)
+def test_in_whatever_order_it_is_told_each_dong_counts_once(
+    migrated_sqlite: Path, stories: int
+) -> None:
     MoneyIn.empty = migrated_sqlite
     run_state_machine_as_test(
         MoneyIn,
         settings=settings(
-            max_examples=25,
+            max_examples=stories,
             stateful_step_count=15,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -542,7 +542,7 @@ class Wallets(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     "steps",
     [
-        pytest.param(400, marks=pytest.mark.timeout(900)),
+        pytest.param(240, marks=pytest.mark.timeout(900)),
         pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(7200)]),
     ],
 )
@@ -556,7 +556,7 @@ def test_whatever_happens_to_wallets_every_sum_is_right(
             run_state_machine_as_test(
                 Wallets,
                 settings=settings(
-                    max_examples=15,
+                    max_examples=6,
                     stateful_step_count=40,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

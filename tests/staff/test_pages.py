@@ -165,6 +165,22 @@ class TestAnOrder:
         page_of(submit(manager, action), 409)
         page_of(submit(manager, "/staff/confirmations/none/approve"), 404)
 
+    def test_above_the_limit_another_person_may_turn_it_down(
+        self, people: People, order: Order
+    ) -> None:
+        seen(people, order.id, 150_000)
+        manager = people.signed_in(people.manager)
+        today = page_of(manager.get("/staff/"))
+        (action,) = [one for one in today.actions() if "decline" in one]
+        page_of(submit(manager, action, reason=" "), 400)
+        answer = submit(manager, action, reason="No such transfer")
+        assert answer.headers["Location"] == f"/staff/orders/{order.id}"
+        page = page_of(manager.get(f"/staff/orders/{order.id}"))
+        assert "Confirmation turned down" in page.text
+        assert "No such transfer" in page.text
+        assert not any("approve" in one or "decline" in one for one in page.actions())
+        page_of(submit(manager, action, reason="No such transfer"), 404)
+
     @pytest.mark.parametrize(
         ("deed", "fields", "status", "words"),
         [

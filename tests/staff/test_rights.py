@@ -23,10 +23,14 @@ DEEDS: dict[str, dict[str, str]] = {
     "/staff/orders/{id}/cancel": {"reason": "Sold out"},
     "/staff/orders/{id}/refund": {"amount": "1", "reason": "It was broken"},
     "/staff/confirmations/{held}/approve": {},
+    "/staff/confirmations/{held}/decline": {"reason": "No such transfer"},
 }
 
 LACK = {
-    "clerk": {"/staff/orders/{id}/refund", "/staff/confirmations/{held}/approve"},
+    "clerk": {
+        *("/staff/orders/{id}/refund", "/staff/confirmations/{held}/approve"),
+        "/staff/confirmations/{held}/decline",
+    },
     "accountant": set(DEEDS),
     "manager": set[str](),
     "admin": set[str](),

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from payments.domain.order import Order
 from payments.services import access, checkout
-from payments.services.access import Tokens
+from payments.services.tokens import Tokens
 from payments.settings import load
 from payments.store import audit
 from payments.store.db import now

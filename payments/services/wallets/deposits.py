@@ -11,7 +11,8 @@ from payments.domain.ports import Payer
 from payments.providers.registry import PROVIDERS, Rails
 from payments.services import checkout
 from payments.services.access import Identity, person_of
-from payments.services.checkout import Attempt, NewOrder
+from payments.services.attempts import Attempt, attempt
+from payments.services.checkout import NewOrder
 from payments.services.ids import new_reference
 from payments.services.wallets.limits import demand_limits
 from payments.settings import Settings
@@ -41,7 +42,7 @@ def deposit(
     reference = new_reference()
     new = NewOrder(money, description, id=reference, customer_id=person.id)
     order = checkout.draft(settings, who, new, DEPOSIT)
-    return checkout.attempt(
+    return attempt(
         Attempt(rails, who, provider, payer, page(reference), locale, reference=reference),
         order=order,
         held=lambda: checkout.opened(order, who),
