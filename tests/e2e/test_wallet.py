@@ -283,7 +283,9 @@ def test_an_order_is_paid_from_the_balance_and_its_other_tab_flips(mai: Mai) -> 
     shows(wallet.page, before - 30_000)
 
 
-def test_a_card_that_is_kept_appears_and_is_removed_with_one_press(shop: Shop, mai: Mai) -> None:
+def test_a_card_that_is_kept_appears_is_named_and_removed_and_another_tab_follows(
+    shop: Shop, mai: Mai
+) -> None:
     wallet = mai.tab()
     wallet.page.wait_for_selector(LIVE, state="attached")
     order = shop.open_order(235_000, currency="LKR", customer={"id": mai_id(shop)})
@@ -297,8 +299,16 @@ def test_a_card_that_is_kept_appears_and_is_removed_with_one_press(shop: Shop, m
     tab.waits_for(status="paid")
     wallet.page.wait_for_selector("text=Mastercard ending in 2345", timeout=15_000)
     assert "A card has been saved." in wallet.page.inner_text("#wallet > p")
+    tab.page.goto(f"{shop.url}/wallet?lang=en")
+    tab.page.get_by_role("link", name="Name: Mastercard ending in 2345").click()
+    tab.page.fill("#name-card-nickname:focus", "For the shop")
+    tab.page.keyboard.press("Enter")
+    named = "text=For the shop ending in 2345"
+    tab.page.wait_for_selector(named)
+    wallet.page.wait_for_selector(named)
     wallet.page.click('button[form="forget-card"]')
     wallet.page.wait_for_selector(LIVE, state="attached")
+    tab.page.wait_for_selector(named, state="detached")
     assert wallet.page.locator('button[form="forget-card"]').count() == 0
     assert wallet.console == []
 
