@@ -1,4 +1,4 @@
-"""Goes round every few seconds and closes the sockets that have to go."""
+"""Goes round every few seconds: closes the sockets that have to go, forgets those that are gone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from payments.store.people import User
 ROUND_SECONDS = 3.0
 SILENT_SECONDS = 20.0
 """How long a connection may stand there without saying who it is."""
+GOODBYE_SECONDS = 10.0
+"""How long a closed connection is kept: a page that polls has to fetch its last words."""
 MAX_WAITING_PACKETS = 500
 """What may wait for one socket that does not read."""
 
@@ -23,6 +25,9 @@ MAX_WAITING_PACKETS = 500
 def go_round(realtime: Realtime) -> None:
     spoken = {visitor.connection_id for visitor in realtime.rooms.everybody()}
     for connection in realtime.socketio.connections():
+        if connection.closed:
+            _forget(realtime, connection)
+            continue
         silent = connection.sid not in spoken
         silent_seconds = realtime.doors.age_seconds(connection.sid) if silent else 0.0
         reason = _reason_to_cut(connection, silent_seconds)
@@ -31,9 +36,15 @@ def go_round(realtime: Realtime) -> None:
     close_ended_logins(realtime)
 
 
+def _forget(realtime: Realtime, connection: Any) -> None:
+    """One that said goodbye by a request of its own: the engine would keep it for ever."""
+    if connection.seen_closed_at is None:
+        connection.seen_closed_at = time.monotonic()
+    elif time.monotonic() - connection.seen_closed_at > GOODBYE_SECONDS:
+        realtime.socketio.forget(connection)
+
+
 def _reason_to_cut(connection: Any, silent_seconds: float) -> str | None:
-    if connection.closed:
-        return None
     if connection.last_ping and time.time() - connection.last_ping > PING_TIMEOUT_SECONDS:
         return "ping_timeout"
     if connection.queue.qsize() > MAX_WAITING_PACKETS:

@@ -89,6 +89,7 @@ class Connection(engineio.socket.Socket):  # type: ignore[misc]  # published wit
     """The engine's connection. Each becomes one of these as it comes in."""
 
     bounded: BoundedWebSocket | None = None
+    seen_closed_at: float | None = None
 
     def poll(self) -> list[Any]:
         """What waits to be sent; nothing at the end."""
@@ -162,6 +163,9 @@ class Sockets(SocketIO):  # type: ignore[misc]  # published without types
         """
         SOCKETS_CLOSED.labels(reason).inc()
         connection.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        self.forget(connection)
+
+    def forget(self, connection: Connection) -> None:
         self.server.eio.sockets.pop(connection.sid, None)
 
     def cut(self, connection: Connection, reason: str) -> None:

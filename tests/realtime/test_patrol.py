@@ -14,7 +14,7 @@ from payments.realtime.consumer import TRIES, Consumer
 from payments.realtime.doors import Doors
 from payments.realtime.engine import Engine
 from payments.realtime.handlers import Realtime
-from payments.realtime.patrol import MAX_WAITING_PACKETS, go_round
+from payments.realtime.patrol import GOODBYE_SECONDS, MAX_WAITING_PACKETS, go_round
 from tests.realtime.test_engine import fact
 
 
@@ -22,6 +22,7 @@ class Connection:
     def __init__(self, sid: str, **about: Any) -> None:
         self.sid = sid
         self.closed = about.get("closed", False)
+        self.seen_closed_at: float | None = None
         self.last_ping = about.get("last_ping")
         self.queue: queue.Queue[None] = queue.Queue()
         for _ in range(about.get("waiting", 0)):
@@ -32,12 +33,16 @@ class Sockets:
     def __init__(self, *connections: Connection) -> None:
         self._connections = connections
         self.cut_for: dict[str, str] = {}
+        self.forgotten: list[str] = []
 
     def connections(self) -> list[Connection]:
         return list(self._connections)
 
     def cut(self, connection: Connection, reason: str) -> None:
         self.cut_for[connection.sid] = reason
+
+    def forget(self, connection: Connection) -> None:
+        self.forgotten.append(connection.sid)
 
 
 def cut(connection: Connection, *, spoken: bool = True, age_seconds: float = 0.0) -> dict[str, str]:
@@ -70,8 +75,19 @@ def test_who_never_says_who_they_are_is_cut(age_seconds: float, reason: dict[str
     assert cut(Connection("one"), spoken=False, age_seconds=age_seconds) == reason
 
 
-def test_what_is_closed_already_is_left_alone() -> None:
-    assert cut(Connection("one", closed=True, waiting=MAX_WAITING_PACKETS + 1)) == {}
+def test_who_said_goodbye_is_forgotten_once_their_last_words_are_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = Connection("one", closed=True, waiting=MAX_WAITING_PACKETS + 1)
+    sockets = Sockets(gone)
+    realtime = SimpleNamespace(socketio=sockets, rooms=SimpleNamespace(everybody=list))
+    clock = [1_000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    for later, forgotten in ((0.0, []), (GOODBYE_SECONDS, []), (0.1, ["one"])):
+        clock[0] += later
+        go_round(cast(Realtime, realtime))
+        assert sockets.forgotten == forgotten
+    assert sockets.cut_for == {}
 
 
 def test_doors_count_by_address() -> None:
