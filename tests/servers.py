@@ -126,6 +126,13 @@ class Process:
         finally:
             self.kill()
 
+    def demand_running(self) -> None:
+        """Raises ServerFailed with its log where it has ended by itself."""
+        code = None if self._child is None else self._child.poll()
+        if code is not None:
+            self._child = None
+            raise ServerFailed(f"{self.name} ended with {code}:\n{self.log()}")
+
     def kill(self) -> None:
         if self._child is not None:
             self._child.kill()
@@ -496,8 +503,11 @@ class AppServer:
         self._process.resume()
 
     def close(self) -> None:
-        self._process.kill()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            self._process.demand_running()
+        finally:
+            self._process.kill()
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Self:
         try:

@@ -138,7 +138,7 @@ def test_an_order_whose_time_has_run_out_is_not_paid_before_the_sweep_either(
     shop: Caller, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = people.order()
-    monkeypatch.setattr("payments.services.checkout.now", lambda: order.expires_at)
+    monkeypatch.setattr("payments.services.attempts.now", lambda: order.expires_at)
     assert now() < order.expires_at
     problem(shop.post(f"/orders/{order.id}/payments", MOMO), 409, "order_not_payable")
 

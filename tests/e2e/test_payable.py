@@ -50,11 +50,11 @@ def test_a_customer_pays_by_card_on_the_hosted_page_and_gets_the_receipt(
     with Shop(ASYNC_MODE=mode) as shop, customer(browser) as mai:
         order = tea(shop)
         to_the_hosted_page(mai, order)
-        mai.page.select_option('[name="late"]', "2")
+        mai.page.select_option('[name="late"]', "10")
         came = mai.comes_back('button[value="pay"]')
         assert 'data-status="pending"' in came, "what the browser brings back is not believed"
         assert "Confirming" in came
-        mai.waits_for(status="paid", connection="live")
+        mai.waits_for(20, status="paid", connection="live")
         shown = mai.page.inner_text("#payment")
         assert "2,350.00" in shown
         assert "Card" in shown

@@ -64,8 +64,8 @@ QUICK: dict[str, tuple[str, ...]] = {
     "test_nothing_that_was_changed_is_taken": ("sqlite-momo", "sqlite-generic"),
     "test_a_signature_that_is_missing_empty_or_doubled_proves_nothing": ("generic",),
     "test_an_old_secret_signs_only_until_its_rotation_is_over": (
-        "inside-sqlite-generic",
-        "after-sqlite-generic",
+        "sqlite-inside-generic",
+        "sqlite-after-generic",
     ),
     "test_however_a_story_goes_the_books_and_the_pages_end_right": ("0-40",),
     "test_a_planted_fault_is_found_soon": (

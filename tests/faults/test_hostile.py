@@ -145,7 +145,7 @@ def origins(shop: Shop) -> dict[str, str]:
 
 
 @pytest.mark.fault(22)
-@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_a_foreign_page_is_refused_at_the_handshake(
     open_shop: OpenShop, kind: str, mode: str, figures: Outcome

@@ -11,12 +11,12 @@ import pytest
 
 from tests.faults.conftest import OpenShop
 from tests.faults.gauges import cpu_seconds
-from tests.faults.harness import Shop
+from tests.faults.harness import KINDS, Shop
 from tests.faults.report import Outcome
 from tests.faults.strangers import Said, ask, strangers
 from tests.signing import MOMO_ACCESS, MOMO_SECRET
 
-ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
+ON_BOTH = pytest.mark.parametrize("kind", KINDS)
 CPU_SECONDS = 0.05
 TRIES = 3
 """The shop goes on with its own work meanwhile: the least of so many is the body's own time."""
@@ -94,7 +94,7 @@ def sent(shop: Shop, door: Door, body: bytes) -> tuple[Said, float]:
 
 
 @pytest.mark.fault(19)
-@ON_SQLITE
+@ON_BOTH
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_nonsense_is_refused_in_words_and_in_no_time(
     open_shop: OpenShop, kind: str, mode: str, figures: Outcome
@@ -121,7 +121,7 @@ def test_nonsense_is_refused_in_words_and_in_no_time(
 
 
 @pytest.mark.fault(19)
-@ON_SQLITE
+@ON_BOTH
 def test_a_wrong_type_is_refused_and_names_its_field(
     open_shop: OpenShop, kind: str, figures: Outcome
 ) -> None:
@@ -170,7 +170,7 @@ WAYS_IN = (
 
 
 @pytest.mark.fault(20)
-@ON_SQLITE
+@ON_BOTH
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_a_line_break_in_an_id_makes_no_header(
     open_shop: OpenShop, kind: str, mode: str, figures: Outcome
@@ -218,7 +218,7 @@ FORGED = {
 
 
 @pytest.mark.fault(20)
-@ON_SQLITE
+@ON_BOTH
 @pytest.mark.parametrize("proxies", ["0", "1"])
 def test_no_stranger_chooses_the_name_under_which_they_are_counted(
     open_shop: OpenShop, kind: str, proxies: str, figures: Outcome
@@ -257,7 +257,7 @@ def test_no_stranger_chooses_the_name_under_which_they_are_counted(
 
 
 @pytest.mark.fault(20)
-@ON_SQLITE
+@ON_BOTH
 def test_nothing_of_a_forwarded_host_comes_back(
     open_shop: OpenShop, kind: str, figures: Outcome
 ) -> None:

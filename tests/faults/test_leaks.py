@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.conftest import OpenShop
 from tests.faults.gauges import MIB, descriptors, memory
-from tests.faults.harness import Shop
+from tests.faults.harness import KINDS, Shop
 from tests.faults.report import Outcome
 from tests.faults.strangers import Stranger, eventually
 
@@ -96,7 +96,7 @@ def visits(shop: Shop, seconds: float, chance: random.Random, look: Callable[[in
 
 
 @pytest.mark.fault(33)
-@pytest.mark.parametrize("kind", ["sqlite"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("mode", "warm_seconds", "seconds"),
     [

@@ -13,12 +13,12 @@ import pytest
 
 from tests.faults.conftest import OpenShop
 from tests.faults.gauges import MIB, Bystander, descriptors, peak_memory, unharmed
-from tests.faults.harness import Shop
+from tests.faults.harness import KINDS, Shop
 from tests.faults.report import Outcome
 from tests.faults.strangers import Said, connected, eventually, exchange, request
 from tests.servers import AppServer
 
-ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
+ON_BOTH = pytest.mark.parametrize("kind", KINDS)
 BOTH_MODES = pytest.mark.parametrize("mode", ["eventlet", "threading"])
 
 KEPT_FILES = 500
@@ -61,7 +61,7 @@ def drip(lines: list[socket.socket], seconds: float) -> None:
 
 
 @pytest.mark.fault(17)
-@ON_SQLITE
+@ON_BOTH
 def test_a_thousand_half_open_sockets_do_not_slow_a_healthy_client(
     open_shop: OpenShop, kind: str, figures: Outcome
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_thousand_half_open_sockets_do_not_slow_a_healthy_client(
 @pytest.mark.fault(17)
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@ON_SQLITE
+@ON_BOTH
 def test_ten_thousand_half_open_sockets_are_closed_by_the_server(
     open_shop: OpenShop, kind: str, figures: Outcome
 ) -> None:
@@ -144,7 +144,7 @@ def too_much(shop: Shop, way: str, path: str) -> Said:
 
 
 @pytest.mark.fault(18)
-@ON_SQLITE
+@ON_BOTH
 @BOTH_MODES
 @pytest.mark.parametrize(
     ("way", "answers"),

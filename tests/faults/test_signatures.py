@@ -12,7 +12,6 @@ import pytest
 from tests.faults.conftest import OpenShop
 from tests.faults.forms import RECEIVERS, SECRETS, send_raw, settings_of_all, with_body
 from tests.faults.report import Outcome
-from tests.outside import ON_SQLITE
 from tests.people import People
 from tests.providers.bench import Bench, Desk, opened
 from tests.providers.case import Call, Case, case_of
@@ -59,7 +58,6 @@ EVERY = pytest.mark.parametrize("case", RECEIVERS, indirect=True)
 
 
 @EVERY
-@ON_SQLITE
 def test_nothing_that_was_changed_is_taken(
     bench: Bench, seed: random.Random, figures: Outcome
 ) -> None:
@@ -132,7 +130,6 @@ def test_a_signature_that_is_missing_empty_or_doubled_proves_nothing(
 
 
 @EVERY
-@ON_SQLITE
 @pytest.mark.parametrize("stage", ["before", "inside", "after"])
 def test_an_old_secret_signs_only_until_its_rotation_is_over(
     bench: Bench, stage: str, figures: Outcome

@@ -19,13 +19,13 @@ import websocket
 from payments.services import live
 from tests.faults.conftest import OpenShop
 from tests.faults.gauges import MIB, Bystander, descriptors, memory, peak_memory, unharmed
-from tests.faults.harness import Owed, Shop
+from tests.faults.harness import KINDS, Owed, Shop
 from tests.faults.report import Outcome
 from tests.faults.strangers import Stranger, eventually, strangers
 from tests.faults.talkative import ANSWER_BYTES, text
 
 MODES = ("eventlet", "threading")
-ON_SQLITE = pytest.mark.parametrize("kind", ["sqlite"])
+ON_BOTH = pytest.mark.parametrize("kind", KINDS)
 """What no database decides."""
 BOTH_MODES = pytest.mark.parametrize("mode", MODES)
 
@@ -69,7 +69,7 @@ def talk(shop: Shop, order_id: str, seconds: float, rate: float = 4.0) -> None:
 
 
 @pytest.mark.fault(15)
-@ON_SQLITE
+@ON_BOTH
 @BOTH_MODES
 def test_a_page_that_never_reads_is_dropped_before_it_fills_the_memory(
     open_shop: OpenShop, kind: str, mode: str, figures: Outcome
@@ -121,7 +121,7 @@ def reading(come: list[Stranger]) -> Iterator[None]:
 @pytest.mark.fault(15)
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@ON_SQLITE
+@ON_BOTH
 def test_two_hundred_pages_that_never_read_cost_no_more_than_those_that_do(
     open_shop: OpenShop, kind: str, figures: Outcome
 ) -> None:
@@ -170,7 +170,7 @@ def frame_read_slowly(raw: Any, seconds: float) -> bytes:
 
 
 @pytest.mark.fault(16)
-@ON_SQLITE
+@ON_BOTH
 @BOTH_MODES
 def test_a_slow_reader_gets_eight_mebibytes_whole(
     open_shop: OpenShop, kind: str, mode: str, figures: Outcome
@@ -215,7 +215,7 @@ def send_in_fragments(one: Stranger, whole_bytes: int, fragment_bytes: int) -> i
 
 
 @pytest.mark.fault(16)
-@ON_SQLITE
+@ON_BOTH
 @BOTH_MODES
 @pytest.mark.parametrize("fragment_bytes", [65_000, 4_000])
 def test_ninety_six_megabytes_in_fragments_are_stopped_at_the_limit(
