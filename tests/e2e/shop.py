@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
+import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page, Response, WebSocketRoute
 
@@ -127,6 +129,10 @@ class Customer:
             route.close()
 
         self.page.route_web_socket("**", close)
+
+
+MORE = partial(pytest.param, marks=pytest.mark.long)
+"""What the browser tries in `make long`; each run tries it without one."""
 
 
 @contextmanager
