@@ -33,7 +33,7 @@ JUST_NOW = timedelta(minutes=15)
 LINES = 10
 MOST_AT_ONCE = 20
 
-CARDS = {
+CARD_WORDS = {
     "card.saved": _l("A card has been saved"),
     "card.renamed": _l("A card has a new name"),
     "card.removed": _l("A card has been removed"),
@@ -141,8 +141,8 @@ def _spoken(told: Sequence[Fact]) -> str:
     """What happened last."""
     if not told:
         return ""
-    if told[-1].event in CARDS:
-        return str(CARDS[told[-1].event])
+    if told[-1].event in CARD_WORDS:
+        return str(CARD_WORDS[told[-1].event])
     last = _of_fact(told[-1])
     return last.words if last else ""
 
