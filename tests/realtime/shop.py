@@ -201,9 +201,9 @@ def _routes(app: Flask, queue: Queue, presence: Presence) -> None:
         time.sleep(seconds)
         return "done"
 
-    @app.post("/slow-query")
-    def slow_query() -> str:
-        db.session.execute(text("SELECT pg_sleep(0.5)"))
+    @app.post("/slow-query/<float:seconds>")
+    def slow_query(seconds: float) -> str:
+        db.session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": seconds})
         return "done"
 
     @app.post("/length")

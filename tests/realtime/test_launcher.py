@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from payments.workers import DRAIN_SECONDS
 from tests.realtime.conftest import MODES, ByHand, Shop, Visit, eventually
 from tests.servers import REPOSITORY, AppServer, PostgresServer
 
@@ -83,7 +84,7 @@ def test_an_open_request_is_finished_before_the_end(own_shop: Opener) -> None:
             shop.get("/healthz")
         assert slow.result() == "done"
     eventually(lambda: not shop.process.running)
-    assert 1 < time.monotonic() - began < 4
+    assert 1 < time.monotonic() - began < DRAIN_SECONDS
 
 
 def test_a_request_on_a_fresh_connection_is_answered_during_the_drain(own_shop: Opener) -> None:
@@ -108,7 +109,7 @@ def test_idle_connections_do_not_delay_the_end(own_shop: Opener) -> None:
     kept.getresponse().read()
     began = time.monotonic()
     assert shop.process.end(signal.SIGTERM) == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < DRAIN_SECONDS
     for one in idle:
         one.close()
     kept.close()
@@ -178,11 +179,11 @@ def test_on_postgresql_a_slow_query_stops_nobody(
     page.watch(order)
     with ThreadPoolExecutor() as threads:
         began = time.monotonic()
-        slow = [threads.submit(shop.post, "/slow-query") for _ in range(4)]
+        slow = [threads.submit(shop.post, "/slow-query/1.0") for _ in range(4)]
         shop.get("/healthz")
-        assert time.monotonic() - began < 0.4
+        assert not any(one.done() for one in slow)
         assert [one.result() for one in slow] == ["done"] * 4
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 4.0, "they were asked in turn"
     shop.move(order)
     page.wait_for("update")
     shop.close()

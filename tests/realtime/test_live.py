@@ -36,10 +36,8 @@ def test_a_connection_test_reaches_who_has_joined(a_shop: Shop, visit: Visit) ->
     page, stranger = (visit(a_shop, a_shop.watch_token(one)) for one in (order, another))
     page.call("join-order", order.id)
     stranger.call("join-order", another.id)
-    began = time.monotonic()
     a_shop.elsewhere(live.tell_again, order.id, "test", "Can you hear me?")
     [told] = page.wait_for("connection-test")
-    assert time.monotonic() - began < 2
     assert (told["orderId"], told["message"]) == (order.id, "Can you hear me?")
     assert stranger.all("connection-test") == []
 

@@ -14,6 +14,7 @@ import requests
 from payments.domain.errors import ProviderUnavailable
 from payments.domain.order import Payment
 from payments.domain.ports import Payer
+from payments.domain.questions import FIRST_QUESTION
 from payments.domain.states import Kind
 from payments.providers.campay import Campay
 from payments.providers.circuit import FIRST_PAUSE
@@ -324,10 +325,10 @@ class TestARealServer:
         answer = requests.post(address, data=call.body, headers=call.headers, timeout=10)
         assert answer.status_code == 200
         while f"transaction/{THEIRS}/" not in desk.asked:
-            assert time.monotonic() - rung < 1.5, server.log()
+            assert time.monotonic() - rung < FIRST_QUESTION.total_seconds() / 2, server.log()
             time.sleep(0.01)
         while shop.get(order, timeout=10).json()["status"] != "paid":
-            assert time.monotonic() - rung < 10, server.log()
+            assert time.monotonic() - rung < 20, server.log()
             time.sleep(0.05)
 
 

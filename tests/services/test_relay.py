@@ -128,16 +128,20 @@ def steps(app: Flask, relay: Relay, rounds: int) -> threading.Thread:
     return thread
 
 
+@pytest.fixture
+def never_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("payments.services.relay.SWEEP_SECONDS", 1_000.0)
+
+
+@pytest.mark.usefixtures("never_sweeps")
 def test_a_commit_of_this_process_wakes_the_relay(app: Flask) -> None:
     queue = MemoryQueue()
     relay = Relay(queue)
     relay.start()
     waiting = steps(app, relay, 1)
     time.sleep(0.1)
-    began = time.monotonic()
     commit(("order:a", 1))
-    assert [fact.version for fact in queue.read(5)] == [1]
-    assert time.monotonic() - began < 0.5
+    assert [fact.version for fact in queue.read(20)] == [1]
     waiting.join()
     relay.stop()
 
@@ -146,20 +150,17 @@ def test_the_sweep_finds_what_another_process_left(app: Flask) -> None:
     queue = MemoryQueue()
     relay = Relay(queue)
     commit(("order:a", 1))
-    began = time.monotonic()
     waiting = steps(app, relay, 1)
-    assert [fact.version for fact in queue.read(5)] == [1]
-    assert time.monotonic() - began < 1.5
+    assert [fact.version for fact in queue.read(20)] == [1]
     waiting.join()
 
 
+@pytest.mark.usefixtures("never_sweeps")
 def test_a_stopped_relay_ends_at_once_and_listens_no_more(app: Flask) -> None:
     relay = Relay(MemoryQueue())
     relay.start()
     waiting = steps(app, relay, 1)
-    began = time.monotonic()
     relay.stop()
     waiting.join()
-    assert time.monotonic() - began < 0.5
     commit(("order:a", 1))
     assert outbox.lag()[0] == 1

@@ -213,7 +213,7 @@ def test_a_database_that_is_away_is_waited_for_and_then_given_up(
     began = time.monotonic()
     with pytest.raises(Busy):
         in_transaction(lambda: runs.append(1))
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 15
     assert runs == []
     line.away = False
     in_transaction(lambda: runs.append(1))
