@@ -23,7 +23,8 @@ from tests.servers import free_port
 SECRET = "a-secret-that-nobody-may-read"
 GOOD = '{"good": true}'
 
-Answer = Response | Callable[[], Response]
+Answer = Response | Callable[[], Response] | None
+"""None: none, until the test is over."""
 
 PATIENCE_SECONDS = 20
 """How late an answer is that nobody should wait for."""
@@ -38,6 +39,7 @@ class Theirs:
     heard: list[str] = field(default_factory=list)
     heard_at: list[float] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 @pytest.fixture
@@ -50,10 +52,14 @@ def theirs() -> Iterator[Theirs]:
         provider.heard_at.append(time.monotonic())
         provider.headers.append(dict(request.headers))
         given = provider.answers.pop(0) if provider.answers else good()
+        if given is None:
+            provider.over.wait(PATIENCE_SECONDS)
+            return good()
         return given if isinstance(given, Response) else given()
 
     with served(app) as provider.url:
         yield provider
+        provider.over.set()
 
 
 def good() -> Response:
@@ -62,14 +68,6 @@ def good() -> Response:
 
 def status(code: int, body: str = GOOD) -> Response:
     return Response(body, code, content_type="application/json")
-
-
-def late(until: threading.Event) -> Callable[[], Response]:
-    def answer() -> Response:
-        until.wait(PATIENCE_SECONDS)
-        return good()
-
-    return answer
 
 
 def test_a_call_goes_out_once_and_its_answer_comes_back(theirs: Theirs) -> None:
@@ -130,14 +128,12 @@ def test_a_provider_that_says_nothing_in_time_is_not_asked_twice(
     theirs: Theirs, again: bool
 ) -> None:
     """It may have taken the call: how it stands is another question."""
-    over = threading.Event()
-    theirs.answers = [late(over)]
+    theirs.answers = [None]
     began = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         call_json("POST", f"{theirs.url}/pay", 0.3, again=again)
     assert time.monotonic() - began < PATIENCE_SECONDS, "it waited for the answer"
     assert len(theirs.heard) == 1
-    over.set()
 
 
 def dripping(pause: float, pieces: int, until: threading.Event) -> Callable[[], Response]:
@@ -152,18 +148,16 @@ def dripping(pause: float, pieces: int, until: threading.Event) -> Callable[[], 
 
 
 def test_an_answer_that_drips_is_given_up_at_the_limit_of_the_whole(theirs: Theirs) -> None:
-    over = threading.Event()
-    theirs.answers = [dripping(0.1, 10 * PATIENCE_SECONDS, over)]
+    theirs.answers = [dripping(0.1, 10 * PATIENCE_SECONDS, theirs.over)]
     began = time.monotonic()
     with pytest.raises(ProviderUnavailable):
         call_json("GET", f"{theirs.url}/pay", 0.5)
     assert time.monotonic() - began < PATIENCE_SECONDS, "it waited for the last drop"
     assert len(theirs.heard) == 1
-    over.set()
 
 
 def test_an_answer_in_pieces_is_put_together(theirs: Theirs) -> None:
-    theirs.answers = [dripping(0.02, 4, threading.Event())]
+    theirs.answers = [dripping(0.02, 4, theirs.over)]
     assert call_json("GET", f"{theirs.url}/pay", 5).body == {"good": True}
 
 
@@ -270,9 +264,7 @@ def test_secrets_stand_in_no_message_and_no_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     away = [status(500), status(500)]
-    firsts: tuple[Answer, ...] = (
-        *(late(0.6), status(503), status(302), Response(f"<b>{SECRET}"), status(500)),
-    )
+    firsts = (None, status(503), status(302), Response(f"<b>{SECRET}"), status(500))
     for first in firsts:
         theirs.answers = [first, *away]
         with pytest.raises(ProviderUnavailable) as refused:
@@ -307,7 +299,7 @@ def test_the_limits_are_what_they_are_said_to_be() -> None:
 
 @pytest.mark.parametrize(
     "first",
-    [late(0.6), status(503), status(302), Response("<html>")],
+    [None, status(503), status(302), Response("<html>")],
     ids=["late", "503", "302", "html"],
 )
 def test_who_must_not_send_twice_learns_whether_it_may_have_been_taken(
