@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"
+"""The same engine without windows, which nobody would see: it takes a quarter less time."""
+
+NAMES = (SHELL, "/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome")
 
 
 @contextmanager
