@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import resource
 import socket
@@ -294,6 +295,8 @@ def several(count: int) -> None:
 
 def one() -> None:
     sys.stderr = _Log(sys.stderr)
+    # Whatever is made from here to the first request stays for good: nobody need look for rubbish.
+    gc.disable()
     mode = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
     if mode == "eventlet":
         go_green()
@@ -313,6 +316,8 @@ def one() -> None:
     except BadSetting as fault:
         _refuse(str(fault))
     _check_driver(settings)
+    gc.freeze()
+    gc.enable()
     try:
         serve(app, settings)
     except OSError as error:

@@ -7,10 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -19,7 +16,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from payments.api import api
 from payments.api.docs import docs
 from payments.api.frontends import frontends
-from payments.cli import register_commands
 from payments.domain.ports import Presence
 from payments.front import limits, pages, refusals
 from payments.front.request import House, identity_by_cookie
@@ -30,13 +26,12 @@ from payments.services.access import Identity
 from payments.services.tokens import Tokens
 from payments.settings import ROOT, Settings, load
 from payments.staff import staff
-from payments.store import outbox, tables
+from payments.store import outbox, schema, tables
 from payments.store.db import db
 from payments.store.engine import database_url, engine_options, prepare
 from payments.web import web
 
 MAX_BODY_BYTES = 256 * 1024
-MIGRATIONS = ROOT / "payments" / "store" / "migrations"
 
 
 def _plain_call(fn: Callable[..., Any], *args: Any) -> Any:
@@ -71,7 +66,6 @@ def create_app(
     for name in ("callback", "momo_callback", "campay_callback", "payment_webhook"):
         forms.exempt(app.view_functions[f"web.{name}"])
     limits.limit(app, (api, frontends), settings.api_rate)
-    register_commands(app)
     if settings.sandbox:
         _sandbox(app, settings)
     if settings.trusted_proxies:
@@ -113,25 +107,38 @@ def _database(app: Flask, settings: Settings) -> None:
     settings.instance.mkdir(parents=True, exist_ok=True)
     app.config.update(SQLALCHEMY_DATABASE_URI=url, SQLALCHEMY_ENGINE_OPTIONS=engine_options(url))
     db.init_app(app)
-    Migrate(app, db, directory=str(MIGRATIONS))
     assert tables.orders is not None  # noqa: S101 (the tables are known to the migrations)
     with app.app_context():
         prepare(db.engine)
 
 
+def add_commands(app: Flask) -> Flask:
+    """For `flask --app app`: our commands, and `db` to bring the tables up to date.
+
+    A server has no use for them, and begins sooner without what they need.
+    """
+    from flask_migrate import Migrate
+
+    from payments.cli import register_commands
+    from payments.store.elsewhere import MIGRATIONS
+
+    Migrate(app, db, directory=str(MIGRATIONS))
+    register_commands(app)
+    return app
+
+
 def check_schema(app: Flask) -> None:
     """Raises SystemExit, with what to do, unless the database is of this version."""
-    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with app.app_context():
         try:
             with db.engine.connect() as connection:
-                found = MigrationContext.configure(connection).get_current_revision()
+                found = schema.revision(connection)
         except SQLAlchemyError as error:
             raise SystemExit(f"The database cannot be reached: {type(error).__name__}.") from error
-    if found != wanted:
+    if found != schema.REVISION:
         raise SystemExit(
-            f"The database's tables are at {found or 'nothing'}, this version needs {wanted}. "
-            "Run: flask --app app db upgrade"
+            f"The database's tables are at {found or 'nothing'}, this version needs "
+            f"{schema.REVISION}. Run: flask --app app db upgrade"
         )
 
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import Connection, Engine, event
 from werkzeug.routing import Rule
 
-from payments.bootstrap import create_app
+from payments.bootstrap import add_commands, create_app
 from payments.services import accounts
 from payments.settings import Settings, load
 from payments.store.db import db
@@ -132,7 +132,8 @@ def quick_statements() -> Iterator[None]:
 
 
 def _migrate(url: str, instance: Path) -> None:
-    app = create_app(load({**ENVIRONMENT, "DATABASE_URL": url, "INSTANCE_PATH": str(instance)}))
+    given = load({**ENVIRONMENT, "DATABASE_URL": url, "INSTANCE_PATH": str(instance)})
+    app = add_commands(create_app(given))
     with app.app_context():
         upgrade()
         db.engine.dispose()
@@ -193,7 +194,7 @@ def phone() -> Iterator[World]:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    made = create_app(settings)
+    made = add_commands(create_app(settings))
     yield made
     with made.app_context():
         db.session.remove()

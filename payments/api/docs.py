@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template
-from openapi_pydantic import OpenAPI
-from openapi_pydantic.util import PydanticSchema, construct_open_api_with_schema_class
 from pydantic import BaseModel
 
 from payments import __version__
@@ -221,6 +219,10 @@ OPERATIONS = (
 
 @cache
 def document() -> dict[str, Any]:
+    # Imported by who asks for it: a server would need longer to begin, and few are ever asked.
+    from openapi_pydantic import OpenAPI
+    from openapi_pydantic.util import construct_open_api_with_schema_class
+
     paths: dict[str, dict[str, Any]] = {}
     for one in OPERATIONS:
         paths.setdefault(one.path, {})[one.method] = _operation(one)
@@ -280,6 +282,8 @@ def _parameter(
 
 
 def _content(kind: str, model: type[BaseModel]) -> dict[str, Any]:
+    from openapi_pydantic.util import PydanticSchema
+
     return {kind: {"schema": PydanticSchema.model_validate({"schema_class": model})}}
 
 

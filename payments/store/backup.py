@@ -21,12 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic.migration import MigrationContext
 from psycopg2.extensions import make_dsn
 from sqlalchemy import URL, Connection, func, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from payments.store import digest, ledger
+from payments.store import digest, ledger, schema
 from payments.store import scratch as scratches
 from payments.store.db import db
 from payments.store.elsewhere import NotEmpty, other_database, snapshot
@@ -219,7 +218,7 @@ def _figures(connection: Connection) -> dict[str, Any]:
     """What a backup is recognised by, of this database as `connection` sees it."""
     found = digest.of(connection)
     return {
-        "revision": MigrationContext.configure(connection).get_current_revision(),
+        "revision": schema.revision(connection),
         "digest": found.text,
         "postings": found.postings,
         "rows": {

@@ -18,7 +18,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select, text
 
-from payments.bootstrap import create_app
+from payments.bootstrap import add_commands, create_app
 from payments.domain.errors import ProviderRefused
 from payments.domain.facts import wallet_topic
 from payments.services.access import Identity
@@ -80,7 +80,7 @@ def refused(app: Flask, into: str) -> str:
 def an_app(url: str, folder: Path) -> Flask:
     folder.mkdir(exist_ok=True)
     own = {"DATABASE_URL": url, "INSTANCE_PATH": str(folder)}
-    return create_app(load({**ENVIRONMENT, **life.ENVIRONMENT, **own}))
+    return add_commands(create_app(load({**ENVIRONMENT, **life.ENVIRONMENT, **own})))
 
 
 def closed(app: Flask) -> None:

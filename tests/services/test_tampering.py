@@ -17,7 +17,7 @@ from flask import Flask
 from sqlalchemy import Column, Row, Table, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from payments.bootstrap import create_app
+from payments.bootstrap import add_commands, create_app
 from payments.domain import ledger as bookkeeping
 from payments.domain.seal import GENESIS
 from payments.services.books import sealing
@@ -72,7 +72,7 @@ def test_no_figure_is_left_out() -> None:
 
 def an_app(file: Path) -> Flask:
     own = {"DATABASE_URL": f"sqlite:///{file}", "INSTANCE_PATH": str(file.parent)}
-    return create_app(load({**ENVIRONMENT, **life.ENVIRONMENT, **own}))
+    return add_commands(create_app(load({**ENVIRONMENT, **life.ENVIRONMENT, **own})))
 
 
 @contextmanager
