@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 MAX_DEPTH = 24
 MAX_DIGITS = 18
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+_NO_BRACKETS = re.compile(rb'(?:"(?:[^"\\]++|\\.)*+"?+|[^"\[\]{}]++)++', re.DOTALL)
+_ALIKE = bytes.maketrans(b"{}", b"[]")
 
 
 class NotSane(ValueError):
@@ -49,15 +50,17 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _bound_depth(body: bytes) -> None:
-    depth = 0
-    for token in _STRUCTURE.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise NotSane("nested too deep")
-        elif first in b"]}":
-            depth -= 1
+    """By the brackets outside of texts: the innermost are taken out, as often as they may nest.
+
+    Each step is one of the library's over the whole, so that no body takes long, whatever it is.
+    """
+    shape = _NO_BRACKETS.sub(b"", body).translate(_ALIKE)
+    if b"[" * (MAX_DEPTH + 1) in shape:
+        raise NotSane("nested too deep")
+    for _ in range(MAX_DEPTH):
+        shape = shape.replace(b"[]", b"")
+    if shape:
+        raise NotSane("nested too deep" if b"[]" in shape else "not JSON in UTF-8")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

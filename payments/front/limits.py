@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Flask, Response, make_response, request
+from flask import Blueprint, Flask, Response, g, make_response, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -81,13 +81,20 @@ def _without_password() -> bool:
 
 def _said(name: str) -> Any:
     """A field of the form, or of the JSON object; None where there is no such."""
-    body: Mapping[str, Any] = request.form
-    if request.is_json:
-        try:
-            body = parse_object(request.get_data())
-        except ValueError:
-            body = {}
-    return body.get(name)
+    # Each limit asks anew: a long body is read once for all of them.
+    if "said" not in g:
+        g.said = _body()
+    said: Mapping[str, Any] = g.said
+    return said.get(name)
+
+
+def _body() -> Mapping[str, Any]:
+    if not request.is_json:
+        return request.form
+    try:
+        return parse_object(request.get_data())
+    except ValueError:
+        return {}
 
 
 def refuse_unreadable() -> None:
