@@ -90,8 +90,19 @@ def quick_hashes() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_routes() -> Iterator[None]:
-    """How an address is built is compiled once it is built: most tests build few, of many."""
-    compiled = Rule._compile_builder
+    """An address is read once a process, and how it is built is compiled once one is built."""
+    compiled, compile_whole, known = Rule._compile_builder, Rule.compile, dict[str, Rule]()
+
+    def read_once(rule: Rule) -> None:
+        first = known.setdefault(rule.rule, rule)
+        if first is rule or rule.subdomain or rule.host:
+            compile_whole(rule)
+            return
+        rule._parts, rule._trace = first._parts, first._trace
+        rule._converters = first._converters
+        rule.arguments.update(first._converters)
+        for name, unknown in (("_build", False), ("_build_unknown", True)):
+            setattr(rule, name, rule._compile_builder(unknown).__get__(rule, None))
 
     def when_needed(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
         made = list[Callable[..., Any]]()
@@ -105,6 +116,7 @@ def quick_routes() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(Rule, "_compile_builder", when_needed)
+        changed.setattr(Rule, "compile", read_once)
         yield
 
 
