@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from hypothesis import Phase
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser
 from sqlalchemy import Connection, Engine, event
 from werkzeug.routing import Rule
@@ -117,6 +118,26 @@ def quick_routes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(Rule, "_compile_builder", when_needed)
         changed.setattr(Rule, "compile", read_once)
+        yield
+
+
+class _Templates(BytecodeCache):
+    def __init__(self) -> None:
+        self.compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.compiled:
+            bucket.bytecode_from_string(self.compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_templates() -> Iterator[None]:
+    """A process compiles each template once; here each test's application made it anew."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(Flask, "jinja_options", {"bytecode_cache": _Templates()})
         yield
 
 
