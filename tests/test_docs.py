@@ -27,7 +27,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map
 
 from payments.api import schemas
-from payments.bootstrap import create_app
+from payments.bootstrap import add_commands, create_app
 from payments.dialects import V1
 from payments.domain.facts import Fact
 from payments.domain.snapshot import iso
@@ -130,7 +130,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
             "DATABASE_URL": f"sqlite:///{folder / 'docs.db'}",
         }
     )
-    return create_app(settings)
+    return add_commands(create_app(settings))
 
 
 def text(page: str) -> str:
