@@ -63,7 +63,7 @@ def create_app(
         app.register_blueprint(blueprint)
     for programs in (api, frontends):
         forms.exempt(programs)
-    for name in ("callback", "momo_callback", "campay_callback", "payment_webhook"):
+    for name in ("callback", "momo_callback", "campay_callback", "payment_webhook", "come_back"):
         forms.exempt(app.view_functions[f"web.{name}"])
     limits.limit(app, (api, frontends), settings.api_rate)
     if settings.sandbox:

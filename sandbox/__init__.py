@@ -79,7 +79,7 @@ PROVIDERS: tuple[Provider, ...] = (
         campay.blueprint,
     ),
     Provider(
-        *("razorpay", "Razorpay", "razorpay.latest", "UPI, India: codes and payment links."),
+        *("razorpay", "Razorpay", "razorpay.latest", "UPI, India: codes, links, orders."),
         RazorpayKeys,
         razorpay.blueprint,
     ),

@@ -69,7 +69,7 @@ def _code(field: str) -> str:
 
 
 def idempotent(view: View) -> View:
-    """Scoped by caller: same key and body, same answer; other body, 422; still running, 409."""
+    """Scoped by caller: same key and body, same answer; other body, 422; not ended, 409."""
 
     @wraps(view)
     def once(**path: Any) -> Response:
@@ -85,6 +85,12 @@ def idempotent(view: View) -> View:
             return _run(caller, key, view, path)
         if kept.digest not in digests:
             raise IdempotencyMismatch("This Idempotency-Key came with another request.")
+        if kept.cut_off:
+            raise Conflict(
+                "The server ended in the middle of the first request. Look what it has done, then "
+                "ask with another Idempotency-Key.",
+                code="outcome_unknown",
+            )
         if kept.status is None or kept.body is None:
             raise Conflict("The first request is still running.", code="still_running")
         return _again(kept.status, kept.body)

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, json
 
 from payments.api import schemas
 from payments.api.body import idempotent, read
+from payments.api.orders import links
 from payments.domain.errors import Forbidden, InvalidAmount, InvalidInput, NotFound, UnknownCurrency
 from payments.domain.order import Order
 from payments.domain.ports import Payer
@@ -71,7 +72,10 @@ def initiate() -> dict[str, Any]:
     }
     if action.get("ussd_code"):
         answer["ussdCode"] = action["ussd_code"]
-    if action.get("url") or action.get("deeplink"):
+    if action.get("fields"):
+        # No link leads to the provider's page: ours has the form that does.
+        answer["paymentUrl"] = links(order.id)["checkout_url"]
+    elif action.get("url") or action.get("deeplink"):
         answer["paymentUrl"] = action.get("url") or action["deeplink"]
     return answer
 

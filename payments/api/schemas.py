@@ -60,6 +60,9 @@ class OrderIn(Strict):
 class Action(BaseModel):
     type: Literal["redirect", "qr", "ussd", "none"]
     url: str | None = None
+    fields: dict[str, str] | None = Field(
+        None, description="where there are any, the browser sends them to `url` by POST"
+    )
     qr: str | None = Field(None, description="the text of the code, not a picture")
     deeplink: str | None = None
     ussd_code: str | None = None

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from payments.api import schemas
 from payments.api.blueprint import api
 from payments.api.body import idempotent, read, version_asked
+from payments.api.orders import links
 from payments.domain.order import Payment
 from payments.domain.ports import Payer
 from payments.domain.states import PaymentStatus
@@ -57,9 +58,13 @@ def deposit_body(payment: Payment) -> dict[str, Any]:
     """In the words of the frontends that send it."""
     action = payment.action or {}
     page = f"{base_url()}/checkout/{payment.order_id}"
+    url = action.get("url")
+    if action.get("fields"):
+        # No link leads to the provider's page: ours has the form that does.
+        url = links(payment.order_id)["checkout_url"]
     told = {
         "transactionId": payment.order_id,
-        "paymentUrl": action.get("url") or page,
+        "paymentUrl": url or page,
         "qrCode": action.get("qr"),
         "ussdCode": action.get("ussd_code"),
         "status": _STATUS.get(payment.status, "pending"),

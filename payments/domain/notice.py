@@ -100,17 +100,19 @@ class RawCallback:
 class Action:
     """What the payer has to do: follow a link, scan a code, dial, or nothing.
 
+    `fields`: where there are any, the browser sends them to `url` by POST; by GET it leads nowhere.
     `details` are what one may have to type by hand, by name: `bank`, `account`, `account_name`,
     `memo`, `vpa`, `payee`, `phone`.
     """
 
     type: str
     url: str | None = None
+    fields: dict[str, str] | None = None
     qr: str | None = None
     deeplink: str | None = None
     ussd_code: str | None = None
     details: dict[str, str] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        parts = ("type", "url", "qr", "deeplink", "ussd_code", "details")
+        parts = ("type", "url", "fields", "qr", "deeplink", "ussd_code", "details")
         return {name: value for name in parts if (value := getattr(self, name)) is not None}

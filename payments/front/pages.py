@@ -28,17 +28,19 @@ from payments.front.request import (
     locale,
     own_origins,
 )
-from payments.settings import LOCALES
+from payments.settings import LOCALES, origin_of
 
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src {sockets}; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "connect-src {sockets}; object-src 'none'; base-uri 'none'; form-action {forms}; "
     "frame-ancestors {ancestors}"
 )
 
 FRAMED = frozenset({"web.checkout", "web.pay", "web.claim", "web.come_back", "web.login"})
 """What `/three-screens` shows in frames beside staff's pages: in the sandbox, and by us alone."""
 
+PAID_FROM = frozenset({"web.checkout", "web.pay", "web.claim", "web.payment_test"})
+"""The pages whose forms may lead to a provider's: some of those are opened by POST."""
 
 SANE_ORIGIN = re.compile(r"wss?://[a-z0-9.:\[\]-]+")
 """A Host header is a stranger's: nothing of it may end one directive and begin another."""
@@ -154,10 +156,20 @@ def _ancestors() -> str:
     return "'self'" if framed and house().settings.sandbox else "'none'"
 
 
+def _forms() -> str:
+    """Where a page's forms may lead: to us, and from a payment to Razorpay where it is set up."""
+    settings = house().settings
+    razorpay = settings.rails.razorpay
+    if razorpay is None or request.endpoint not in PAID_FROM:
+        return "'self'"
+    return f"'self' {origin_of(settings.in_browser(razorpay.api_url))}"
+
+
 def _headers(response: Response) -> Response:
     secure = house().settings.secure_cookies
+    leads = {"sockets": _sockets(), "forms": _forms(), "ancestors": _ancestors()}
     for name, value in (
-        ("Content-Security-Policy", CSP.format(sockets=_sockets(), ancestors=_ancestors())),
+        ("Content-Security-Policy", CSP.format(**leads)),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
         ("Cross-Origin-Opener-Policy", "same-origin"),

@@ -98,7 +98,8 @@ def notices(message: Mapping[str, Any], event_header: str) -> list[Notice]:
     if kind is Kind.SUCCEEDED and stands is not kind:
         # An event of success about a payment that is none yet: its own word will come.
         kind = Kind.PROCESSING
-    told = notice_of(payment, kind, _reference(payment, *parts.values()), named)
+    # What stands on an order's payment the payer's browser may have written; on the order, we.
+    told = notice_of(payment, kind, _reference(*parts.values(), payment), named)
     # Money is never dropped; a try that took none, of whatever else the account is used for, is.
     return [told] if told.reference or kind is Kind.SUCCEEDED else []
 

@@ -63,6 +63,13 @@ class Settings:
         """Where this very process answers, for calls to its own simulators."""
         return _own_url(self.host, self.port)
 
+    def in_browser(self, address: str) -> str:
+        """The same as a browser reaches it: our simulators we call at our own address."""
+        near = f"{self.own_url}/sandbox/"
+        if not self.sandbox or not address.startswith(near):
+            return address
+        return f"{self.public_url}/sandbox/{address.removeprefix(near)}"
+
     def callback_url(self, provider: str) -> str:
         """Where this provider posts its callbacks."""
         return f"{self.public_url}/callbacks/{provider}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, select, update
@@ -11,14 +11,22 @@ from payments.store.db import LostRace, db, insert_once, now
 from payments.store.tables import idempotency_keys as keys
 
 KEPT = timedelta(days=7)
+LONGEST = timedelta(minutes=5)
+"""No call runs for so long: one that has not ended by then ended with its server."""
 
 
 class Kept(NamedTuple):
-    """`status` None: the first call is still running."""
+    """`status` None: the first call has not ended."""
 
     digest: str
     status: int | None
     body: str | None
+    begun: datetime
+
+    @property
+    def cut_off(self) -> bool:
+        """It will not end any more, and nobody wrote down what it had done."""
+        return self.status is None and now() - self.begun > LONGEST
 
 
 def begin(caller: str, key: str, digest: str) -> Kept | None:
@@ -27,7 +35,7 @@ def begin(caller: str, key: str, digest: str) -> Kept | None:
     if insert_once(keys, values, keys.c.key) is not None:
         return None
     row = db.session.execute(
-        select(keys.c.digest, keys.c.status, keys.c.body).where(
+        select(keys.c.digest, keys.c.status, keys.c.body, keys.c.created_at).where(
             keys.c.caller == caller, keys.c.key == key
         )
     ).one_or_none()

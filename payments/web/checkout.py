@@ -186,11 +186,12 @@ def _refused(order: Order, words: str, field: str | None = None) -> tuple[str, i
     return render_template("checkout/page.html", **told), 422
 
 
-@web.get("/checkout/<order_id>/return")
+@web.route("/checkout/<order_id>/return", methods=["GET", "POST"])
 def come_back(order_id: str) -> BaseResponse:
-    """Where providers send the browser.
+    """Where providers send the browser, some of them by POST.
 
     What they append is the browser's word, and is not believed. That it came makes a question due.
+    A POST from their page carries no cookie of ours; the GET that it is answered with does.
     """
     use.ask_soon(order_id)
     return redirect(url_for("web.checkout", order_id=order_id, returned=1), 303)

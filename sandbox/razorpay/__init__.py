@@ -1,4 +1,4 @@
-"""Razorpay, pretended: UPI by QR codes and payment links, its webhooks, and refunds.
+"""Razorpay, pretended: UPI by QR codes, payment links and orders, its webhooks, and refunds.
 
 wire      ids, signatures, the text of a code, errors
 check     reads and refuses the bodies of calls

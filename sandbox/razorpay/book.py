@@ -1,4 +1,4 @@
-"""What the pretended Razorpay has taken: codes and links, orders, payments, refunds."""
+"""What the pretended Razorpay has taken: codes, links and orders, payments, refunds."""
 
 import json
 import sqlite3
@@ -8,13 +8,13 @@ from typing import Any
 from ..store import Store
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS razorpay_asks (
-    id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('qr_code', 'payment_link')),
+CREATE TABLE IF NOT EXISTS razorpay_asked (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL CHECK (kind IN ('qr_code', 'payment_link', 'order')),
     amount INTEGER NOT NULL CHECK (amount > 0), reference TEXT NOT NULL, order_id TEXT,
     body TEXT NOT NULL, created_s INTEGER NOT NULL, closes_s INTEGER, state TEXT NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS razorpay_asks_link
-    ON razorpay_asks (reference) WHERE kind = 'payment_link' AND reference != '';
+CREATE UNIQUE INDEX IF NOT EXISTS razorpay_asked_link
+    ON razorpay_asked (reference) WHERE kind = 'payment_link' AND reference != '';
 CREATE TABLE IF NOT EXISTS razorpay_orders (
     id TEXT PRIMARY KEY, amount INTEGER NOT NULL, receipt TEXT NOT NULL, notes TEXT NOT NULL,
     created_s INTEGER NOT NULL
@@ -42,9 +42,10 @@ CAPTURED, FAILED = "captured", "failed"
 
 @dataclass(frozen=True)
 class Ask:
-    """A QR code or a payment link. `amount` in paise; `body` is what the merchant sent, in JSON.
+    """A QR code, a payment link, or an order that the merchant made for the hosted page.
 
-    `reference` is the merchant's own number, where it gave one.
+    `amount` in paise; `body` is what the merchant sent, in JSON, and for an order what the browser
+    brought to its page too. `reference` is the merchant's own number, where it gave one.
     """
 
     id: str
@@ -65,6 +66,19 @@ class Ask:
     @property
     def is_link(self) -> bool:
         return self.kind == "payment_link"
+
+    @property
+    def is_order(self) -> bool:
+        return self.kind == "order"
+
+    @property
+    def has_page(self) -> bool:
+        """Paid on a page of Razorpay's, not in the payer's own app."""
+        return self.kind != "qr_code"
+
+    @property
+    def noun(self) -> str:
+        return {"qr_code": "QR code", "payment_link": "Payment link", "order": "Order"}[self.kind]
 
 
 @dataclass(frozen=True)
@@ -120,7 +134,7 @@ class Book:
     def ask(self, name: str) -> Ask | None:
         """By its id, or by the merchant's reference: the newest of that."""
         rows = self.store.rows(
-            "SELECT * FROM razorpay_asks WHERE id = ? OR (reference = ? AND reference != '')"
+            "SELECT * FROM razorpay_asked WHERE id = ? OR (reference = ? AND reference != '')"
             " ORDER BY rowid DESC LIMIT 1",
             *(name, name),
         )
@@ -128,12 +142,12 @@ class Book:
 
     def link_of(self, reference: str) -> Ask | None:
         rows = self.store.rows(
-            "SELECT * FROM razorpay_asks WHERE kind = 'payment_link' AND reference = ?", reference
+            "SELECT * FROM razorpay_asked WHERE kind = 'payment_link' AND reference = ?", reference
         )
         return Ask(**rows[0]) if rows else None
 
     def latest(self, most: int) -> list[Ask]:
-        rows = self.store.rows("SELECT * FROM razorpay_asks ORDER BY rowid DESC LIMIT ?", most)
+        rows = self.store.rows("SELECT * FROM razorpay_asked ORDER BY rowid DESC LIMIT ?", most)
         return [Ask(**row) for row in rows]
 
     def order(self, order_id: str) -> Order | None:
@@ -180,9 +194,15 @@ def add(db: sqlite3.Connection, record: Ask | Order | Payment | Refund) -> None:
 def move(db: sqlite3.Connection, ask: Ask, state: str) -> bool:
     """From open to `state`. False: it was not open any more."""
     done = db.execute(
-        "UPDATE razorpay_asks SET state = ? WHERE id = ? AND state = ?", (state, ask.id, OPEN)
+        "UPDATE razorpay_asked SET state = ? WHERE id = ? AND state = ?", (state, ask.id, OPEN)
     )
     return done.rowcount == 1
+
+
+def brought(db: sqlite3.Connection, ask: Ask, fields: dict[str, str]) -> None:
+    """What a browser has brought to an order's page: the last one counts."""
+    body = json.dumps({**ask.said, **fields})
+    db.execute("UPDATE razorpay_asked SET body = ? WHERE id = ?", (body, ask.id))
 
 
 def set_up(db: sqlite3.Connection, name: str, value: str) -> None:
@@ -190,7 +210,7 @@ def set_up(db: sqlite3.Connection, name: str, value: str) -> None:
 
 
 TABLES: dict[type[Any], str] = {
-    Ask: "razorpay_asks",
+    Ask: "razorpay_asked",
     Order: "razorpay_orders",
     Payment: "razorpay_payments",
     Refund: "razorpay_refunds",

@@ -58,10 +58,7 @@ def link(body: Mapping[str, Any]) -> Asked:
         raise Refused("Parts are not pretended here.", "accept_partial")
     reference = text(body, "reference_id", 40)
     text(body, "description", 2048)
-    address = text(body, "callback_url", 2000)
-    if address and urlsplit(address).scheme not in {"http", "https"}:
-        raise Refused("The callback url format is invalid.", "callback_url")
-    if address and body.get("callback_method") != "get":
+    if web_address(body, "callback_url") and body.get("callback_method") != "get":
         raise Refused("The selected callback method is invalid.", "callback_method")
     return Asked(amount, reference or _noted(body), later(body, "expire_by"), dict(body))
 
@@ -72,6 +69,26 @@ def order(body: Mapping[str, Any]) -> Asked:
         raise Refused("Currency is not supported.", "currency")
     notes(body)
     return Asked(amount, text(body, "receipt", 40), None, dict(body))
+
+
+def hosted(form: Mapping[str, str], amount: int) -> dict[str, str]:
+    """What a browser brings to the page of an order of `amount` paise."""
+    if form.get("amount") != str(amount) or form.get("currency") != "INR":
+        raise Refused("Your payment amount is different from your order amount.", "amount")
+    addresses = {name: web_address(form, name) for name in ("callback_url", "cancel_url")}
+    return {
+        **addresses,
+        "name": text(form, "name", 255),
+        "description": text(form, "description", 255),
+    }
+
+
+def web_address(body: Mapping[str, Any], name: str) -> str:
+    """Empty where there is none."""
+    address = text(body, name, 2000)
+    if address and urlsplit(address).scheme not in {"http", "https"}:
+        raise Refused(f"The {name.replace('_', ' ')} format is invalid.", name)
+    return address
 
 
 def idempotency(key: str | None) -> str | None:

@@ -13,8 +13,11 @@ from . import book, check, events, told, wire
 from .told import Entity
 from .wire import Refused
 
-QR_MODES = ("text", "picture", "none")
-"""What an account is given with a QR code: its text too, a picture alone, or no codes at all."""
+QR_MODES = ("text", "picture", "none", "orders")
+"""What an account has: codes with their text, or as a picture alone; links; or orders alone."""
+
+PREFIXES = {"qr_code": "qr", "payment_link": "plink"}
+"""Of ids. An order that is paid on its page has the id of the order."""
 
 REFUND_MODES = {
     "at once": (0, "processed", False),
@@ -44,22 +47,35 @@ class Gateway:
         self._knobs = knobs
 
     def create_code(self, body: dict[str, Any]) -> Entity:
-        mode = self.book.setting("qr", QR_MODES[0])
-        if mode == "none":
+        if self._mode() in {"none", "orders"}:
             raise Refused("The requested URL was not found on the server.", status=404)
         asked = check.code(body)
-        ask = self._keep("qr_code", "qr", asked, None)
-        return self.shown(ask)
+        return self.shown(self._keep("qr_code", asked, None))
 
     def create_link(self, body: dict[str, Any]) -> Entity:
         asked = check.link(body)
+        if self._mode() == "orders":
+            raise Refused("UPI Payment Links is not supported in Test Mode", "upi_link")
         if asked.reference and self.book.link_of(asked.reference):
             raise Refused("payment link with given reference_id already exists", "reference_id")
         made = self._order(asked)
-        return self.shown(self._keep("payment_link", "plink", asked, made.id))
+        return self.shown(self._keep("payment_link", asked, made.id))
 
     def create_order(self, body: dict[str, Any]) -> Entity:
-        return told.order(self._order(check.order(body)), 0, 0)
+        """The same receipt again is another order."""
+        asked = check.order(body)
+        made = self._order(asked)
+        return self.shown(self._keep("order", asked, made.id))
+
+    def opened(self, form: Mapping[str, str]) -> book.Ask:
+        """The order that a browser has brought to the hosted page, with what it brought."""
+        if form.get("key_id") != self.keys.key_id:
+            raise Refused("The api key provided is invalid", status=401)
+        ask = self._known(form.get("order_id", ""), "order")
+        fields = check.hosted(form, ask.amount)
+        with self.book.store.transaction() as db:
+            book.brought(db, ask, fields)
+        return self._known(ask.id, "order")
 
     def show_ask(self, ask_id: str, kind: str) -> Entity:
         return self.shown(self._known(ask_id, kind))
@@ -122,12 +138,13 @@ class Gateway:
         return told.payment(one, returned)
 
     def shown(self, ask: book.Ask) -> Entity:
+        if ask.is_order:
+            return self.show_order(ask.id)
         paid = self.book.payments("ask_id", ask.id)
         if ask.is_link:
             return told.payment_link(ask, paid, self.page_url(ask))
         received = sum(one.amount for one in paid if one.status == book.CAPTURED)
-        with_text = self.book.setting("qr", QR_MODES[0]) == "text"
-        text = wire.code_text(self.keys, ask.id, ask.amount) if with_text else None
+        text = wire.code_text(self.keys, ask.id, ask.amount) if self._mode() == "text" else None
         return told.qr_code(ask, received, f"{self.page_url(ask)}.png", text)
 
     def page_url(self, ask: book.Ask) -> str:
@@ -136,11 +153,14 @@ class Gateway:
     def new_id(self, kind: str, table: str) -> str:
         return wire.new_id(self.chance, kind, self.book.count(table))
 
-    def _keep(self, kind: str, prefix: str, asked: check.Asked, order_id: str | None) -> book.Ask:
+    def _mode(self) -> str:
+        return self.book.setting("qr", QR_MODES[0])
+
+    def _keep(self, kind: str, asked: check.Asked, order_id: str | None) -> book.Ask:
         time.sleep(float(self._knobs["ANSWER_SECONDS"]))
         with self.book.store.transaction() as db:
             ask = book.Ask(
-                id=self.new_id(prefix, "asks"),
+                id=self.new_id(PREFIXES[kind], "asked") if kind in PREFIXES else str(order_id),
                 kind=kind,
                 amount=asked.amount,
                 reference=asked.reference,

@@ -16,6 +16,13 @@ LEAVE = "leave"
 RESULTS = {"pay": "", "decline": "payment_declined", "no_money": "insufficient_funds"}
 """What a person does, and why the payment then fails."""
 
+PAID_EVENTS = {
+    "qr_code": ("qr_code.credited",),
+    "payment_link": ("order.paid", "payment_link.paid"),
+    "order": ("order.paid",),
+}
+"""What is told of a payment beside payment.captured."""
+
 
 class NotOpen(Exception):
     """It was paid before, or its time is up; nothing was changed or sent."""
@@ -77,8 +84,8 @@ class Phone:
 
     def _payment(self, ask: book.Ask, reason: str) -> book.Payment:
         payment_id = self.gateway.new_id("pay", "payments")
-        # Razorpay puts a code's notes on its payments; a link's stand on the link and its order.
-        notes = {} if ask.is_link else ask.said.get("notes") or {}
+        # Razorpay puts a code's notes on its payments; a link's and an order's stand on themselves.
+        notes = {} if ask.has_page else ask.said.get("notes") or {}
         return book.Payment(
             id=payment_id,
             ask_id=ask.id,
@@ -88,10 +95,15 @@ class Phone:
             reason=reason,
             vpa="gauri.kumari@okhdfcbank",
             rrn="" if reason else new_utr(self.gateway.chance, payment_id),
-            description=f"#{ask.id[6:]}" if ask.is_link else "QRv2 Payment",
+            description=self._description(ask),
             notes=json.dumps(notes),
             created_s=int(time.time()),
         )
+
+    def _description(self, ask: book.Ask) -> str:
+        if ask.is_order:
+            return str(ask.said.get("description", ""))
+        return f"#{ask.id[6:]}" if ask.is_link else "QRv2 Payment"
 
     def _events(self, ask: book.Ask, payment: book.Payment) -> list[tuple[str, dict[str, Any]]]:
         shown = told.payment(payment)
@@ -104,12 +116,13 @@ class Phone:
             entities["order"] = self.gateway.show_order(ask.order_id)
         if not paid:
             return [("payment.failed", entities)]
-        names = ["order.paid", "payment_link.paid"] if ask.is_link else ["qr_code.credited"]
-        return [(name, entities) for name in ("payment.captured", *names)]
+        return [(name, entities) for name in ("payment.captured", *PAID_EVENTS[ask.kind])]
 
 
 def returning(phone: Phone, ask: book.Ask) -> str | None:
     """Where a payment link sends the browser; bare while it is not paid."""
+    if not ask.is_link:
+        return None
     address = str(ask.said.get("callback_url") or "")
     paid = [
         one for one in phone.gateway.book.payments("ask_id", ask.id) if one.status == book.CAPTURED
@@ -117,6 +130,13 @@ def returning(phone: Phone, ask: book.Ask) -> str | None:
     if not address or not paid:
         return address or None
     return wire.returning_url(phone.keys, address, ask.id, ask.reference, paid[0].id)
+
+
+def brought_back(phone: Phone, payment: book.Payment) -> dict[str, str]:
+    """What an order's page has the browser bring to the shop, after this try."""
+    if payment.status == book.CAPTURED and payment.order_id:
+        return wire.paid_fields(phone.keys, payment.order_id, payment.id)
+    return wire.failed_fields(told.payment(payment))
 
 
 def shown(phone: Phone, ask: book.Ask) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Razorpay's pages: the hosted page of a link, the UPI app that scanned a code, the list."""
+"""Razorpay's pages: those of a link and an order, the UPI app that scanned a code, the list."""
 
 import io
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from . import book, events, told, wire
 from .api import add_api
 from .check import read_json
 from .gateway import QR_MODES, REFUND_MODES, Gateway
-from .phone import LEAVE, RESULTS, NotOpen, Phone, returning, shown
+from .phone import LEAVE, RESULTS, NotOpen, Phone, brought_back, returning, shown
 
 MOST_LISTED = 30
 LIST_SECONDS = 3
@@ -36,6 +36,7 @@ def blueprint(kit: Kit, keys: wire.RazorpayKeys) -> Blueprint:
     add_api(paths, gateway)
     paths.get("/")(screens.latest)
     paths.post("/account")(screens.account)
+    paths.post("/v1/checkout/embedded")(screens.hosted)
     paths.get("/scan")(screens.scan)
     paths.get("/i/<ask_id>")(screens.pay)
     paths.get("/i/<ask_id>.png")(screens.picture)
@@ -80,6 +81,14 @@ class Screens:
             abort(404, "This code is not one of Razorpay's.")
         return redirect(url_for("razorpay.pay", ask_id=ask.id))
 
+    def hosted(self) -> ResponseReturnValue:
+        """The checkout page, to which a browser brings an order."""
+        try:
+            ask = self.phone.gateway.opened(request.form)
+        except wire.Refused as refused:
+            abort(refused.status, str(refused))
+        return self.pay(ask.id)
+
     def pay(self, ask_id: str) -> ResponseReturnValue:
         ask = self.book.ask(ask_id) or abort(404, "There is no such payment page.")
         tries = self.book.payments("ask_id", ask.id)
@@ -110,7 +119,7 @@ class Screens:
 
     def picture(self, ask_id: str) -> ResponseReturnValue:
         ask = self.book.ask(ask_id)
-        if ask is None or ask.is_link:
+        if ask is None or ask.has_page:
             abort(404, "There is no such code.")
         out = io.BytesIO()
         text = wire.code_text(self.phone.keys, ask.id, ask.amount)
@@ -122,7 +131,7 @@ class Screens:
 
 
 class Asks:
-    """One code or link, for forms and for scripts; named by its id or the merchant's reference."""
+    """A code, link or order, for forms and scripts; named by its id or the merchant's reference."""
 
     def __init__(self, phone: Phone) -> None:
         self.phone = phone
@@ -157,6 +166,10 @@ class Asks:
             }
         if ask.is_link and choice == "pay":
             return self._away(self._known(ask.id))
+        if ask.is_order and (address := ask.said.get("callback_url")):
+            fields = brought_back(self.phone, decision.payment)
+            page = render_template("razorpay/back.html", address=address, fields=fields)
+            return pages.posting_out(page)
         return redirect(url_for("razorpay.pay", ask_id=ask.id), 303)
 
     def resend(self, name: str) -> ResponseReturnValue:
@@ -170,11 +183,11 @@ class Asks:
         return redirect(url_for("razorpay.pay", ask_id=ask.id), 303)
 
     def _known(self, name: str) -> book.Ask:
-        return self.phone.gateway.book.ask(name) or abort(404, "No such code or link.")
+        return self.phone.gateway.book.ask(name) or abort(404, "No such code, link or order.")
 
     def _away(self, ask: book.Ask) -> BaseResponse:
-        """A payment link leads back to the shop; who scanned a code stays on the phone."""
-        back = returning(self.phone, ask) if ask.is_link else None
+        """A page of Razorpay's leads back to the shop; who scanned a code stays on the phone."""
+        back = ask.said.get("cancel_url") if ask.is_order else returning(self.phone, ask)
         return redirect(back or url_for("razorpay.latest"), 303)
 
 

@@ -5,7 +5,9 @@ Written from razorpay.com/docs and its Python package, not from the adapter unde
 
 import hashlib
 import hmac
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
@@ -90,6 +92,23 @@ def code_of(text: str) -> str | None:
     said = parse_qs(urlsplit(text).query).get("tr", [""])[0]
     found = CODE_REFERENCE.fullmatch(said)
     return f"qr_{found[1]}" if found else None
+
+
+def paid_fields(keys: RazorpayKeys, order_id: str, payment_id: str) -> dict[str, str]:
+    """What the browser brings from an order's page to callback_url by POST, once it is paid."""
+    return {
+        "razorpay_payment_id": payment_id,
+        "razorpay_order_id": order_id,
+        "razorpay_signature": sign(keys.key_secret, f"{order_id}|{payment_id}"),
+    }
+
+
+def failed_fields(payment: Mapping[str, Any]) -> dict[str, str]:
+    """The same after a try that failed, of whose entity it tells."""
+    names = ("code", "description", "source", "step", "reason")
+    about = {"payment_id": payment["id"], "order_id": payment["order_id"]}
+    told = {f"error[{name}]": str(payment[f"error_{name}"]) for name in names}
+    return {**told, "error[metadata]": json.dumps(about)}
 
 
 def returning_url(

@@ -110,11 +110,21 @@
     follow();
   }
 
-  function show({ url, deeplink, ussd_code: code, qr } = {}) {
+  function send(url, fields) {
+    const form = element('form', { method: 'post', action: url, target: '_blank', rel: 'noopener' });
+    for (const [name, value] of Object.entries(fields)) form.append(element('input', { type: 'hidden', name, value }));
+    document.body.append(form);
+    form.submit();
+    form.remove();
+  }
+
+  function show({ url, fields, deeplink, ussd_code: code, qr } = {}) {
     action.replaceChildren();
     const link = url || deeplink;
-    // A link of a provider; anything but http is for a phone's app.
-    if (link && /^https?:/.test(link)) {
+    // A link of a provider, or a page that is opened by POST; anything but http is for a phone's app.
+    if (fields) {
+      action.append(element('button', { type: 'button', textContent: words.open, onclick: () => send(url, fields) }));
+    } else if (link && /^https?:/.test(link)) {
       action.append(element('a', { href: link, target: '_blank', rel: 'noopener', textContent: words.open }));
     } else action.append(element('code', { textContent: code || qr || link || '' }));
     action.hidden = !action.textContent;

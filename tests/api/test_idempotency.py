@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from payments.domain.errors import ProviderUnavailable
 from payments.services import checkout
+from payments.store import idempotency
+from payments.store.db import db, in_transaction, now
+from payments.store.tables import idempotency_keys
 from tests.outside import ON_SQLITE, ORDER, Caller, at_once, count, done, problem
 from tests.people import People
 
@@ -94,6 +100,19 @@ def test_while_the_first_call_runs_the_second_is_told_so(
     monkeypatch.setattr(checkout, "start_payment", slowly)
     shop.post(path, body, **key)
     problem(seen[0], 409, "still_running")
+
+
+def test_a_call_that_was_cut_off_is_never_done_again_and_says_so(
+    shop: Caller, people: People
+) -> None:
+    """Its server died: whether it had opened the order is for the caller to look."""
+    opens(shop, "one")
+    begun = now() - idempotency.LONGEST - timedelta(seconds=1)
+    cut_off = update(idempotency_keys).values(status=None, body=None, created_at=begun)
+    people.in_app(in_transaction, lambda: db.session.execute(cut_off))
+    problem(shop.post("/orders", ORDER, **{"Idempotency-Key": "one"}), 409, "outcome_unknown")
+    assert count(people, "orders") == 1
+    assert opens(shop, "two")["id"]
 
 
 def test_a_refusal_is_kept_as_the_answer(shop: Caller, people: People) -> None:

@@ -10,6 +10,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
+from payments.services.demo import API_KEY
 from sandbox.upi.link import read_link
 from tests.e2e.codes import SCREENS, codes_shown
 from tests.e2e.shop import MORE, Customer, Shop, customer, sign_in
@@ -23,6 +24,14 @@ def links_only() -> Iterator[Shop]:
     """A shop whose Razorpay account is not given the text of its codes."""
     with Shop() as running:
         account(running, qr="picture")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def orders_only() -> Iterator[Shop]:
+    """A shop whose Razorpay account makes neither codes nor links."""
+    with Shop() as running:
+        account(running, qr="orders")
         yield running
 
 
@@ -224,6 +233,132 @@ def test_who_leaves_the_payment_page_finds_the_order_as_it_was(
         mai.page.wait_for_url("**/checkout/**")
         assert mai.status() == "pending"
         assert mai.page.locator('button[value="upi"]').is_visible()
+
+
+def test_an_order_is_paid_on_razorpays_own_page_and_the_customer_comes_back_to_the_receipt(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser) as mai:
+        order = upi_order(orders_only)
+        mai.open(order)
+        choose(mai, RAZORPAYS)
+        mai.page.click("#open")
+        mai.page.wait_for_url("**/checkout/embedded")
+        assert "Box of spices" in mai.page.inner_text("main")
+        mai.comes_back('button[value="pay"]')
+        mai.waits_for(20, status="paid")
+        words = mai.page.inner_text("#payment")
+        assert "649" in words
+        assert "pay_" in words, "the transaction stands on the receipt"
+        assert orders_only.order(order["id"])["amount_paid"] == PRICE
+        assert mai.console == []
+        assert "right" in orders_only.server.flask("ledger", "verify")
+
+
+def test_who_fails_on_razorpays_own_page_is_told_why_and_pays_at_the_next_try(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser) as mai:
+        order = upi_order(orders_only)
+        mai.open(order)
+        choose(mai, RAZORPAYS)
+        mai.page.click("#open")
+        mai.page.wait_for_url("**/checkout/embedded")
+        mai.comes_back('button[value="no_money"]')
+        # The event names no order of ours: that the browser came back has made us ask.
+        mai.waits_for(20, status="failed")
+        assert "not enough money" in mai.page.inner_text("#payment")
+        mai.page.click('button[value="upi"]')
+        mai.waits_for(status="pending", connection="live")
+        mai.page.click("#open")
+        mai.page.wait_for_url("**/checkout/embedded")
+        mai.page.check('[name="reorder"]')
+        mai.comes_back('button[value="pay"]')
+        mai.waits_for(20, status="paid")
+        assert orders_only.order(order["id"])["amount_paid"] == PRICE
+
+
+def test_who_leaves_razorpays_own_page_finds_the_order_as_it_was(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser) as mai:
+        order = upi_order(orders_only)
+        mai.open(order)
+        choose(mai, RAZORPAYS)
+        mai.page.click("#open")
+        mai.page.wait_for_url("**/checkout/embedded")
+        mai.comes_back('button[value="leave"]')
+        assert mai.status() == "pending"
+        assert mai.page.locator("#open").is_visible()
+
+
+def test_without_scripts_the_same_button_leads_there_and_back(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser, java_script_enabled=False) as mai:
+        order = upi_order(orders_only)
+        mai.open(order)
+        mai.page.click('button[value="upi"]')
+        mai.page.click("#open")
+        mai.page.wait_for_url("**/checkout/embedded")
+        mai.page.click('button[value="pay"]')
+        mai.comes_back("text=Back to the shop")
+        assert mai.page.locator("#payment").is_visible()
+        mai.waits_for(20, status="paid")
+
+
+def test_the_form_may_go_to_another_host_where_that_is_razorpays(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser) as mai:
+        order = upi_order(orders_only)
+        # To a browser that knows the shop by another name, the pretended Razorpay is elsewhere.
+        mai.page.goto(order["checkout_url"].replace("127.0.0.1", "localhost"))
+        mai.page.click('button[value="upi"]')
+        mai.page.wait_for_selector(".pay")
+        assert attempt(orders_only, order)["action"]["url"].startswith("http://127.0.0.1:")
+        mai.page.click("#open")
+        mai.page.wait_for_url("http://127.0.0.1:*/**/checkout/embedded")
+        assert "Box of spices" in mai.page.inner_text("main")
+
+
+def test_the_page_of_trials_opens_razorpays_own_page_too(
+    browser: Browser, orders_only: Shop
+) -> None:
+    with customer(browser) as tester:
+        page = tester.page
+        page.goto(f"{orders_only.url}/payment-test")
+        page.fill("#field-token", API_KEY)
+        page.select_option("#rail", RAZORPAYS)
+        page.click("#make")
+        page.wait_for_selector('#state[data-connection="live"]')
+        page.click("#start button:not([type])")
+        with tester.context.expect_page() as opened:
+            page.click("#action button")
+        opened.value.click('button[value="pay"]')
+        page.wait_for_selector('[data-station="end"][data-tone="good"]:has-text("Paid")')
+
+
+def test_a_browser_that_another_host_sends_back_by_post_still_has_its_order(
+    browser: Browser, orders_only: Shop
+) -> None:
+    """Cookies of ours are not sent along with such a POST, but with the GET that follows."""
+    with customer(browser) as mai:
+        order = upi_order(orders_only)
+        mai.open(order)
+        choose(mai, RAZORPAYS)
+        back = f"{orders_only.url}/checkout/{order['id']}/return"
+        form = (
+            f'<form method="post" action="{back}"><button name="a" value="b">Back</button></form>'
+        )
+        elsewhere = "http://razorpay.test/"
+        mai.page.route(elsewhere, lambda asked: asked.fulfill(body=form, content_type="text/html"))
+        mai.page.goto(elsewhere)
+        with mai.page.expect_request(back) as sent:
+            mai.page.click("button")
+        assert "cookie" not in sent.value.all_headers()
+        mai.page.wait_for_url(f"**/checkout/{order['id']}?returned=1")
+        assert mai.status() == "pending"
 
 
 @pytest.mark.parametrize("ends", ["at once", "later"])

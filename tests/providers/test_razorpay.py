@@ -255,6 +255,13 @@ def test_an_empty_object_may_be_a_list() -> None:
     assert read(body)[0].reference == REFERENCE, "by the link's own number"
 
 
+def test_what_the_payers_browser_wrote_on_the_payment_does_not_outweigh_the_order() -> None:
+    body = body_of("order_paid")
+    body["payload"]["payment"]["entity"]["notes"] = {"reference": "PSOMEBODYELSES1"}
+    body["payload"]["order"]["entity"]["notes"] = {"reference": REFERENCE}
+    assert read(body)[0].reference == REFERENCE
+
+
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [

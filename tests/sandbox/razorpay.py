@@ -83,6 +83,23 @@ class RazorpayWorld:
     def link(self, name: str = "P1", **changes: Any) -> Json:
         return self.done(self.call("POST", "/payment_links", link_body(name, **changes)))
 
+    def order(self, name: str = "P1", **changes: Any) -> Json:
+        return self.done(self.call("POST", "/orders", order_body(name, **changes)))
+
+    def brings(self, order: Json, **changes: Any) -> requests.Response:
+        """A browser opens the hosted page of this order."""
+        form = {**hosted_form(order), **changes}
+        return requests.post(f"{self.api}/checkout/embedded", data=form, timeout=10)
+
+    def leads(self, name: str, result: str, **switches: Any) -> requests.Response:
+        """What a browser is answered that decides on the page."""
+        return requests.post(
+            f"{self.url}/razorpay/asks/{name}/decide",
+            data={"result": result, **switches},
+            timeout=10,
+            allow_redirects=False,
+        )
+
     def refund(self, payment_id: str, amount: int, name: str = "R123456789") -> requests.Response:
         body = {"amount": amount, "speed": "normal", "receipt": name, "notes": {"refund": name}}
         headers = {"X-Refund-Idempotency": name}
@@ -153,6 +170,29 @@ def link_body(name: str, **changes: Any) -> Json:
         "expire_by": int(time.time()) + 1_000,
         "notes": {"reference": name},
         **changes,
+    }
+
+
+def order_body(name: str, **changes: Any) -> Json:
+    return {
+        "amount": 64_900,
+        "currency": "INR",
+        "receipt": name,
+        "notes": {"reference": name},
+        **changes,
+    }
+
+
+def hosted_form(order: Json) -> dict[str, str]:
+    return {
+        "key_id": KEY_ID,
+        "order_id": order["id"],
+        "amount": str(order["amount"]),
+        "currency": order["currency"],
+        "name": "Shop",
+        "description": "Box of spices",
+        "callback_url": "https://shop.test/back?a=1",
+        "cancel_url": "https://shop.test/left",
     }
 
 

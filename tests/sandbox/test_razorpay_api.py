@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import razorpay
 import requests
 from razorpay.errors import BadRequestError
 
+from tests.outside import Page
 from tests.sandbox.razorpay import (
     KEY_ID,
     KEY_SECRET,
@@ -21,6 +24,7 @@ from tests.sandbox.razorpay import (
     code_body,
     link_body,
     opened_razorpay,
+    order_body,
 )
 from tests.sandbox.world import Json
 
@@ -197,6 +201,165 @@ def test_an_account_may_have_pictures_alone_or_no_codes(world: RazorpayWorld) ->
     assert picture.headers["Content-Type"] == "image/png"
     world.account(qr="none")
     assert world.call("POST", "/payments/qr_codes", code_body("P3")).status_code == 404
+
+
+def test_an_account_may_have_orders_alone(world: RazorpayWorld) -> None:
+    world.account(qr="orders")
+    assert world.call("POST", "/payments/qr_codes", code_body("P1")).status_code == 404
+    assert world.call("POST", "/payment_links", link_body("P1")).status_code == 400
+    assert world.order()["status"] == "created"
+
+
+class TestOrders:
+    """Made by the shop, brought to the hosted page by a browser, paid there."""
+
+    def test_an_order_is_made_as_razorpay_documents_it(self, world: RazorpayWorld) -> None:
+        order = world.order()
+        assert re.fullmatch("order_[A-Za-z0-9]{14}", order["id"])
+        assert type(order.pop("created_at")) is int
+        assert order == {
+            "id": order["id"],
+            "entity": "order",
+            "amount": 64_900,
+            "amount_paid": 0,
+            "amount_due": 64_900,
+            "currency": "INR",
+            "receipt": "P1",
+            "offer_id": None,
+            "status": "created",
+            "attempts": 0,
+            "notes": {"reference": "P1"},
+        }
+        assert world.order("P2", notes={})["notes"] == []
+
+    def test_the_same_receipt_again_is_another_order(self, world: RazorpayWorld) -> None:
+        assert world.order()["id"] != world.order()["id"]
+
+    @pytest.mark.parametrize(
+        ("changes", "about"),
+        [
+            ({"amount": 99}, "amount"),
+            ({"amount": "64900"}, "amount"),
+            ({"amount": 649.0}, "amount"),
+            ({"currency": "USD"}, "currency"),
+            ({"currency": None}, "currency"),
+            ({"receipt": "x" * 41}, "receipt"),
+            ({"notes": {"reference": "x" * 257}}, "notes"),
+        ],
+    )
+    def test_an_order_that_breaks_a_rule_is_refused_with_its_field(
+        self, world: RazorpayWorld, changes: Json, about: str
+    ) -> None:
+        answer = world.call("POST", "/orders", order_body("P1", **changes))
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, about)
+
+    def test_tries_that_failed_and_then_money_are_its_payments(self, world: RazorpayWorld) -> None:
+        order = world.order()
+        assert world.decide("P1", "no_money")["status"] == "failed"
+        assert world.done(world.call("GET", f"/orders/{order['id']}"))["status"] == "attempted"
+        paid = world.decide("P1")["payment_id"]
+        assert world.press("P1", "pay").status_code == 409
+        stands = world.done(world.call("GET", f"/orders/{order['id']}"))
+        assert (stands["status"], stands["attempts"]) == ("paid", 2)
+        assert (stands["amount_paid"], stands["amount_due"]) == (64_900, 0)
+        listed = world.done(world.call("GET", f"/orders/{order['id']}/payments"))
+        assert (listed["entity"], listed["count"]) == ("collection", 2)
+        assert [one["status"] for one in listed["items"]] == ["captured", "failed"]
+        assert listed["items"][0]["id"] == paid
+        assert {one["order_id"] for one in listed["items"]} == {order["id"]}
+        assert {str(one["notes"]) for one in listed["items"]} == {"[]"}
+
+    @pytest.mark.parametrize("reorder", [False, True], ids=["in order", "out of order"])
+    def test_its_events_name_it_by_its_id_and_its_receipt(
+        self, world: RazorpayWorld, reorder: bool
+    ) -> None:
+        order = world.order()
+        world.decide("P1", "decline")
+        world.decide("P1", reorder=reorder)
+        first, *rest = world.merchant.events
+        assert first == "payment.failed"
+        told = ["payment.captured", "order.paid"]
+        assert [one for one in rest if one in told] == (told[::-1] if reorder else told)
+        for _, body in world.merchant.heard:
+            payload = json.loads(body)["payload"]
+            assert payload["payment"]["entity"]["order_id"] == order["id"]
+            if "order" in payload:
+                entity = payload["order"]["entity"]
+                assert (entity["receipt"], entity["status"]) == ("P1", "paid")
+
+    def test_the_page_shows_what_the_shop_asks_for(self, world: RazorpayWorld) -> None:
+        answer = world.brings(world.order(), description="<b>Box</b>")
+        assert answer.status_code == 200
+        assert "₹649" in answer.text
+        assert "&lt;b&gt;Box" in answer.text
+        assert requests.get(answer.url, timeout=10).status_code == 405, "no link leads there"
+
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            ({"key_id": "rzp_test_other"}, 401),
+            ({"key_id": ""}, 401),
+            ({"order_id": "order_unknown"}, 400),
+            ({"order_id": "P1"}, 400),
+            ({"amount": "100"}, 400),
+            ({"amount": "64900.0"}, 400),
+            ({"currency": "USD"}, 400),
+            ({"callback_url": "javascript:alert(1)"}, 400),
+            ({"cancel_url": "data:text/html,x"}, 400),
+        ],
+    )
+    def test_a_page_that_was_tampered_with_is_refused(
+        self, world: RazorpayWorld, changes: Json, status: int
+    ) -> None:
+        assert world.brings(world.order(), **changes).status_code == status
+
+    def test_a_code_has_no_such_page(self, world: RazorpayWorld) -> None:
+        order = {"id": world.code()["id"], "amount": 64_900, "currency": "INR"}
+        assert world.brings(order).status_code == 400
+
+    def test_the_browser_brings_back_what_razorpays_package_verifies(
+        self, world: RazorpayWorld, package: Any
+    ) -> None:
+        order = world.order()
+        world.brings(order)
+        address, fields = carried(world.leads("P1", "pay"))
+        assert address == "https://shop.test/back?a=1"
+        assert fields["razorpay_order_id"] == order["id"]
+        assert package.utility.verify_payment_signature(fields)
+        other = {**fields, "razorpay_order_id": world.order("P2")["id"]}
+        with pytest.raises(razorpay.errors.SignatureVerificationError):
+            package.utility.verify_payment_signature(other)
+
+    def test_a_try_that_failed_brings_back_why(self, world: RazorpayWorld) -> None:
+        order = world.order()
+        world.brings(order)
+        address, fields = carried(world.leads("P1", "no_money"))
+        assert address == "https://shop.test/back?a=1"
+        assert fields["error[code]"] == "BAD_REQUEST_ERROR"
+        assert fields["error[reason]"] == "insufficient_funds"
+        assert json.loads(fields["error[metadata]"])["order_id"] == order["id"]
+        assert "razorpay_signature" not in fields
+
+    def test_who_leaves_is_led_to_the_other_address_and_tells_nothing(
+        self, world: RazorpayWorld
+    ) -> None:
+        world.brings(world.order())
+        assert world.leads("P1", "leave").headers["Location"] == "https://shop.test/left"
+        assert world.merchant.heard == []
+
+    def test_only_the_page_that_leads_back_runs_a_script(self, world: RazorpayWorld) -> None:
+        page, back = world.brings(world.order()), world.leads("P1", "pay")
+        assert "script-src 'none'" in page.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in back.headers["Content-Security-Policy"]
+        assert requests.get(f"{world.url}/static/send.js", timeout=10).status_code == 200
+
+
+def carried(answer: requests.Response) -> tuple[str, dict[str, str]]:
+    """Where a page sends its form to, and what stands in it."""
+    page = Page(answer.text)
+    (form,) = page.all("form")
+    fields = page.all("input", type="hidden")
+    return form["action"], {one["name"]: one["value"] for one in fields}
 
 
 class TestRefunds:

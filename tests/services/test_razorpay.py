@@ -10,10 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from payments.domain.errors import InvalidInput, ProviderRefused, ProviderUnavailable
 from payments.domain.order import Order, Payment
 from payments.domain.ports import Payer
+from payments.providers.http import Reply
 from payments.services import checkout, refund_questions, refunds
 from payments.services.reconcile import reconcile_once
 from payments.store import inbox, ledger, orders, payments
@@ -21,7 +23,7 @@ from payments.store import refunds as kept
 from payments.store.db import now
 from payments.store.refunds import Refund
 from sandbox.upi.link import read_link
-from tests.outside import ON_SQLITE, attempt_of, count, seen
+from tests.outside import ON_SQLITE, Page, attempt_of, count, page_of, seen
 from tests.people import People
 from tests.sandbox.razorpay import (
     KEY_ID,
@@ -37,6 +39,8 @@ PRICE = 649_00
 LATER = timedelta(hours=2)
 
 pytestmark = ON_SQLITE
+
+WAYS = pytest.mark.parametrize("way", ["text", "picture", "orders"], ids=["code", "link", "order"])
 
 
 @pytest.fixture
@@ -141,6 +145,80 @@ def test_an_account_without_codes_gets_links(
     assert (starts(people, order).action or {})["type"] == "qr", "it may be opened meanwhile"
 
 
+def test_where_no_link_is_made_the_customer_takes_an_order_to_razorpays_own_page(
+    people: People, order: Order, world: RazorpayWorld
+) -> None:
+    world.account(qr="orders")
+    payment = starts(people, order)
+    action, made = payment.action or {}, world.shown(payment.reference)["entity"]
+    assert payment.handle == {"order": made["id"]}
+    assert (made["receipt"], made["notes"]) == (payment.reference, {"reference": payment.reference})
+    assert (made["amount"], made["currency"]) == (PRICE, "INR")
+    back = f"http://localhost/checkout/{order.id}/return"
+    assert action == {
+        "type": "redirect",
+        "url": f"{world.api}/checkout/embedded",
+        "fields": {
+            "key_id": KEY_ID,
+            "order_id": made["id"],
+            "amount": str(PRICE),
+            "currency": "INR",
+            "name": "Paychime",
+            "description": order.description,
+            "callback_url": back,
+            "cancel_url": back,
+        },
+    }
+    assert KEY_SECRET not in str(action)
+    assert requests.post(action["url"], data=action["fields"], timeout=10).status_code == 200
+    world.account(qr="none")
+    assert "fields" not in (starts(people, order).action or {}), "links may be opened meanwhile"
+
+
+def test_what_razorpay_says_of_the_order_is_what_the_customer_is_told(
+    people: People, order: Order, world: RazorpayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.account(qr="orders")
+    asked = answers(people, monkeypatch, {"/orders": 400})
+    with pytest.raises(ProviderRefused):
+        starts(people, order)
+    assert asked == ["/payments/qr_codes", "/payment_links", "/orders"]
+    assert attempt_of(people, order.id).failure_code == "invalid_amount"
+    assert status(people, order) == "pending"
+
+
+@pytest.mark.parametrize("said", [409, None], ids=["still at work", "away"])
+def test_a_link_of_which_nobody_knows_is_followed_by_no_order(
+    people: People, order: Order, world: RazorpayWorld, monkeypatch: Any, said: int | None
+) -> None:
+    world.account(qr="orders")
+    asked = answers(people, monkeypatch, {"/payment_links": said})
+    with pytest.raises(ProviderUnavailable):
+        starts(people, order)
+    assert asked == ["/payments/qr_codes", "/payment_links"]
+    assert attempt_of(people, order.id).failure_code == "provider_unavailable"
+
+
+def answers(
+    people: People, monkeypatch: pytest.MonkeyPatch, instead: dict[str, int | None]
+) -> list[str]:
+    """What Razorpay is asked; `instead` at this path it says this status, None: nothing at all."""
+    calls = people.house.rails.rail("upi")._calls  # type: ignore[attr-defined]
+    ask, asked = calls.ask, list[str]()
+
+    def answer(method: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(path)
+        if path not in instead:
+            return ask(method, path, *args, **kwargs)
+        said = instead[path]
+        if said is None:
+            raise ProviderUnavailable("The provider did not answer in time.", sent=True)
+        return Reply(said, {"error": {"field": "amount"}}, b"")
+
+    monkeypatch.setattr(calls, "ask", answer)
+    return asked
+
+
 @pytest.mark.parametrize("amount", [99, 10_000_001])
 def test_an_amount_that_upi_does_not_take_is_refused_before_razorpay_is_asked(
     people: People, world: RazorpayWorld, amount: int
@@ -162,7 +240,8 @@ def test_a_wrong_key_leaves_the_order_payable(
     people: People, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = people.house.rails.rail("upi")
-    monkeypatch.setattr(rail, "_razorpay", _other(people, key_secret="wrong"))
+    calls = rail._calls  # type: ignore[attr-defined]
+    monkeypatch.setattr(calls, "_razorpay", _other(people, key_secret="wrong"))
     with pytest.raises(ProviderUnavailable):
         starts(people, order)
     assert attempt_of(people, order.id).failure_code == "provider_unavailable"
@@ -174,7 +253,8 @@ def test_razorpay_being_away_leaves_the_order_payable(
 ) -> None:
     rail = people.house.rails.rail("upi")
     nowhere = f"http://127.0.0.1:{free_port()}/v1"
-    monkeypatch.setattr(rail, "_razorpay", _other(people, api_url=nowhere))
+    calls = rail._calls  # type: ignore[attr-defined]
+    monkeypatch.setattr(calls, "_razorpay", _other(people, api_url=nowhere))
     with pytest.raises(ProviderUnavailable):
         starts(people, order)
     assert attempt_of(people, order.id).status.value == "failed"
@@ -190,7 +270,7 @@ def _other(people: People, **changes: Any) -> Any:
 # ---- How Razorpay tells of the money ----
 
 
-@pytest.mark.parametrize("way", ["text", "picture"], ids=["code", "link"])
+@WAYS
 @pytest.mark.parametrize(
     "switches",
     [{}, {"twice": True}, {"reorder": True}, {"twice": True, "reorder": True}],
@@ -211,10 +291,11 @@ def test_several_events_about_one_payment_settle_once(
     assert set(waiting_reasons(people)) <= {"impossible_move"}
 
 
+@pytest.mark.parametrize("way", ["picture", "orders"], ids=["link", "order"])
 def test_an_event_that_named_no_order_of_ours_waits_until_another_does(
-    people: People, order: Order, world: RazorpayWorld
+    people: People, order: Order, world: RazorpayWorld, way: str
 ) -> None:
-    world.account(qr="picture")
+    world.account(qr=way)
     payment = starts(people, order)
     world.decide(payment.reference)
     captured, *rest = world.merchant.heard
@@ -252,7 +333,7 @@ def test_an_event_of_no_interest_is_taken_and_leaves_nothing(
     assert count(people, "inbox") == 0
 
 
-@pytest.mark.parametrize("way", ["text", "picture"], ids=["code", "link"])
+@WAYS
 @pytest.mark.parametrize("switch", ["wrong_amount", "forged", "silent"])
 def test_where_razorpay_lies_or_says_nothing_it_is_asked(
     people: People, order: Order, world: RazorpayWorld, way: str, switch: str
@@ -269,7 +350,7 @@ def test_where_razorpay_lies_or_says_nothing_it_is_asked(
     assert attempt_of(people, order.id).transaction_id == paid["payment_id"]
 
 
-@pytest.mark.parametrize("way", ["text", "picture"], ids=["code", "link"])
+@WAYS
 def test_a_callback_that_comes_after_the_question_has_no_second_effect(
     people: People, order: Order, world: RazorpayWorld, way: str
 ) -> None:
@@ -280,6 +361,38 @@ def test_a_callback_that_comes_after_the_question_has_no_second_effect(
     world.merchant.hand_over(people.app.test_client())
     assert found(people, order).version == version
     assert waiting_reasons(people) == []
+
+
+def test_an_event_that_named_no_order_of_ours_is_settled_by_asking(
+    people: People, order: Order, world: RazorpayWorld
+) -> None:
+    world.account(qr="orders")
+    payment = starts(people, order)
+    world.decide(payment.reference)
+    world.merchant.heard[:] = world.merchant.heard[:1]
+    assert world.merchant.hand_over(people.app.test_client()) == [200]
+    assert (status(people, order), waiting_reasons(people)) == ("pending", ["unknown_order"])
+    assert ask(people, timedelta(seconds=11)) == 1
+    assert (status(people, order), waiting_reasons(people)) == ("paid", [])
+
+
+def test_tries_that_failed_on_razorpays_page_and_then_money_are_one_payment(
+    people: People, order: Order, world: RazorpayWorld
+) -> None:
+    world.account(qr="orders")
+    payment = starts(people, order)
+    world.decide(payment.reference, "no_money")
+    assert world.merchant.hand_over(people.app.test_client()) == [200]
+    assert attempt_of(people, order.id).status.value == "pending", "it named Razorpay's order alone"
+    ask(people)
+    assert attempt_of(people, order.id).failure_code == "no_funds"
+    world.decide(payment.reference, "decline")
+    assert world.merchant.hand_over(people.app.test_client()) == [200]
+    paid = world.decide(payment.reference)
+    assert set(world.merchant.hand_over(people.app.test_client())) == {200}
+    assert status(people, order) == "paid"
+    assert attempt_of(people, order.id).transaction_id == paid["payment_id"]
+    assert (count(people, "postings"), waiting_reasons(people)) == (1, [])
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "asked"])
@@ -339,6 +452,104 @@ def test_coming_back_with_nonsense_is_coming_back(people: People, order: Order, 
         assert people.app.test_client().get(address).status_code == 303
     assert ask(people, timedelta(0)) == 1, "that somebody came back is the reason, not what it says"
     assert status(people, order) == "pending"
+
+
+def test_razorpays_page_sends_the_browser_back_by_post_without_a_cookie(
+    people: People, order: Order, world: RazorpayWorld
+) -> None:
+    world.account(qr="orders")
+    payment = starts(people, order)
+    world.decide(payment.reference, silent=True)
+    lie = {"razorpay_payment_id": "pay_lie", "razorpay_signature": "0" * 64}
+    for _ in range(3):
+        back = people.app.test_client().post(f"/checkout/{order.id}/return", data=lie)
+        assert back.status_code == 303
+        assert back.headers["Location"] == f"/checkout/{order.id}?returned=1"
+        assert "Set-Cookie" not in back.headers
+    assert people.browser(order).get(back.headers["Location"]).status_code == 200
+    assert people.app.test_client().get(back.headers["Location"]).status_code == 404
+    assert (status(people, order), count(people, "inbox")) == ("pending", 0)
+    assert ask(people, timedelta(0)) == 1
+    assert ask(people, timedelta(0)) == 0
+    assert status(people, order) == "paid"
+    assert attempt_of(people, order.id).transaction_id != "pay_lie"
+
+
+@pytest.mark.parametrize(
+    ("body", "answered"),
+    [
+        (b"", 303),
+        (b"{not json", 303),
+        (b"\xff\xfe=\x80&&&=", 303),
+        (b"error[code]=BAD&error[metadata]={", 303),
+        (b"razorpay_order_id=order_" + b"x" * 9_000, 303),
+        (b"a=%00", 400),
+        (b"x" * 2_000_000, 413),
+    ],
+    ids=["nothing", "no form", "no text", "an error", "long", "a NUL", "too long"],
+)
+def test_nonsense_by_post_moves_nothing(
+    people: People, order: Order, body: bytes, answered: int
+) -> None:
+    starts(people, order)
+    form = "application/x-www-form-urlencoded"
+    for path in (order.id, people.order(PRICE, "INR").id, "nowhere", "x" * 300):
+        address = f"/checkout/{path}/return"
+        answer = people.app.test_client().post(address, data=body, content_type=form)
+        assert answer.status_code == answered, path[:9]
+    assert status(people, order) == "pending"
+    assert count(people, "inbox") == 0
+
+
+# ---- The page that leads to Razorpay's ----
+
+
+class TestThePage:
+    @pytest.fixture
+    def page(self, people: People, order: Order, world: RazorpayWorld) -> Page:
+        world.account(qr="orders")
+        starts(people, order)
+        return page_of(people.browser(order).get(f"/checkout/{order.id}"))
+
+    def test_a_button_sends_the_form_and_no_link_leads_there(
+        self, people: People, order: Order, page: Page
+    ) -> None:
+        action = attempt_of(people, order.id).action or {}
+        form = page.form(action["url"])
+        assert form["method"] == "post"
+        sent = {one["name"]: one["value"] for one in form.fields if one.get("type") == "hidden"}
+        assert sent == action["fields"]
+        assert page.id("open").name == "button"
+        assert [one for one in page.all("a") if "embedded" in (one.get("href") or "")] == []
+
+    def test_forms_may_lead_to_razorpay_from_the_pages_where_one_pays_alone(
+        self, people: People, order: Order, world: RazorpayWorld
+    ) -> None:
+        payer, manager = people.browser(order), people.signed_in(people.manager)
+        paying = [f"/checkout/{order.id}", f"/checkout/{order.id}?returned=1"]
+        others = ["/login", "/staff/", f"/staff/orders/{order.id}", "/nothing", "/wallet"]
+        for browser, paths, leads in (
+            (payer, paying, f"form-action 'self' {world.url};"),
+            (manager, others, "form-action 'self';"),
+        ):
+            for path in paths:
+                assert leads in browser.get(path).headers["Content-Security-Policy"], path
+
+    def test_a_frontend_is_given_our_page_where_no_link_leads_to_razorpays(
+        self, people: People, order: Order, world: RazorpayWorld
+    ) -> None:
+        world.account(qr="orders")
+        client = people.app.test_client(use_cookies=False)
+        sale = {"orderId": order.id, "provider": "upi"}
+        top_up = {"amount": PRICE, "currency": "INR", "provider": "upi"}
+        for path, asked, who in (
+            ("/api/payment/initiate", sale, people.key()),
+            ("/api/v1/payment/deposit", top_up, people.token(people.owner)),
+        ):
+            given = client.post(path, json=asked, headers=who).get_json()["paymentUrl"]
+            assert "/checkout/" in given
+            page = people.app.test_client().get(given, follow_redirects=True)
+            assert page_of(page).id("open").name == "button"
 
 
 # ---- Money goes back ----
@@ -422,14 +633,15 @@ def test_a_refund_whose_answer_was_lost_is_asked_for_again_and_made_once(
     people: People, paid: Order, world: RazorpayWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rail = people.house.rails.rail("upi")
-    ask = rail._ask  # type: ignore[attr-defined]
+    calls = rail._calls  # type: ignore[attr-defined]
+    ask = calls.ask
 
     def lost(*args: Any, **kwargs: Any) -> Any:
         ask(*args, **kwargs)
         raise ProviderUnavailable("The provider did not answer in time.")
 
     with monkeypatch.context() as changed:
-        changed.setattr(rail, "_ask", lost)
+        changed.setattr(calls, "ask", lost)
         assert gives_back(people, paid, 200_00).status == "requested"
     people.in_app(refund_questions.ask_refunds, people.house.rails, None)
     assert refund_of(people, paid).status == "succeeded"
