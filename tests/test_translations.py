@@ -567,7 +567,8 @@ def says_its_language(name: str, page: Page, language: str) -> bool:
 
 @ON_SQLITE
 @pytest.mark.parametrize(
-    "language", [*("vi", "si"), *(pytest.param(one, marks=pytest.mark.long) for one in ("fr", "hi"))]
+    "language",
+    [*("vi", "si"), *(pytest.param(one, marks=pytest.mark.long) for one in ("fr", "hi"))],
 )
 def test_every_page_speaks_its_readers_language_says_so_and_speaks_no_english(
     people: People, shown: dict[str, Order], language: str
