@@ -18,9 +18,9 @@ run: install ## Serve a demo shop on http://127.0.0.1:5000 (PORT changes it)
 	@$(BIN)/flask --app app demo --upgrade
 	@exec $(BIN)/python wsgi.py
 
-test: dev ## Install what the tests need, then check and test everything
-	@.ci/install-tools
-	@$(MAKE) --no-print-directory check
+test: ## Install what the tests need, then check and test everything
+	@.ci/install-tools & tools=$$!; \
+	$(MAKE) --no-print-directory check; checked=$$?; wait $$tools && exit $$checked
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 long: dev ## The other tests that take minutes: two instances, sizing, the benchmark

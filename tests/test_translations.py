@@ -592,8 +592,8 @@ def test_pieces_that_are_left_in_english_are_found(people: People, shown: dict[s
     pieces, whole = english("vi")
     for name, page in all_pages(people, shown, "en"):
         assert says_its_language(name, page, "en"), name
-        alone = {one.text.strip() for one in page.elements}
-        assert any(piece in spoken(page) for piece in pieces) or alone & whole, name
+        said, alone = spoken(page), {one.text.strip() for one in page.elements}
+        assert any(piece in said for piece in pieces) or alone & whole, name
 
 
 STATES_IN_WORDS = {
