@@ -11,7 +11,7 @@ from flask import Flask
 from openapi_pydantic import OpenAPI
 
 from payments import __version__
-from payments.api import docs
+from payments.api import operations
 from payments.store import cards
 from payments.store.db import in_transaction, now
 from tests.outside import ON_SQLITE, Caller, Json, attempt_of, momo_calls, page_of
@@ -88,13 +88,13 @@ def test_every_call_there_is_is_told_and_every_call_told_is_there(app: Flask) ->
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api/v1/") and rule.rule not in NOT_OURS_TO_CALL
     }
-    assert {(one.method, one.path) for one in docs.OPERATIONS} == routes
+    assert {(one.method, one.path) for one in operations.OPERATIONS} == routes
 
 
 def test_the_document_has_what_the_table_has(document: Json) -> None:
     told = {(method, path) for path, methods in document["paths"].items() for method in methods}
-    assert told == {(one.method, one.path) for one in docs.OPERATIONS}
-    for one in docs.OPERATIONS:
+    assert told == {(one.method, one.path) for one in operations.OPERATIONS}
+    for one in operations.OPERATIONS:
         operation = document["paths"][one.path][one.method]
         assert ("requestBody" in operation) is (one.body is not None)
         assert {str(status) for status in one.answers} | {"default"} == set(operation["responses"])
@@ -111,7 +111,7 @@ def test_the_questions_of_the_lists_are_told(document: Json) -> None:
         *("status", "customer_id", "search", "cursor", "limit"),
     }
     assert asked("/api/v1/orders/{order_id}/events", "query") == {"after"}
-    for one in docs.OPERATIONS:
+    for one in operations.OPERATIONS:
         keyed = one.method != "get" and one.path != "/api/v1/auth/token"
         told = asked(one.path, "header", one.method)
         assert told == ({"Idempotency-Key"} if keyed else set()), one.path
@@ -263,7 +263,7 @@ def test_what_is_told_is_what_is_answered(
         call("key", "delete", one_hook, endpoint_id=endpoint)
     told = {
         (one.method, one.path.removeprefix("/api/v1"), str(status))
-        for one in docs.OPERATIONS
+        for one in operations.OPERATIONS
         for status in (*one.answers, "default")
     }
     assert visited == told
@@ -306,7 +306,7 @@ def money_goes_out(call: Callable[..., Json]) -> None:
 
 def test_the_page_to_read_it_names_every_call_and_no_outside_host(app: Flask) -> None:
     page = page_of(app.test_client().get("/api/docs"))
-    for one in docs.OPERATIONS:
+    for one in operations.OPERATIONS:
         assert f"{one.method.upper()} {one.path}" in page.text
     for element in page.elements:
         for name in ("src", "href"):

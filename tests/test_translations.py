@@ -25,7 +25,7 @@ from flask.testing import FlaskClient
 from flask_babel import force_locale
 from jinja2 import nodes
 
-from payments.api.docs import OPERATIONS
+from payments.api.operations import OPERATIONS
 from payments.domain.errors import Conflict, InvalidInput, PaychimeError, ProviderRefused
 from payments.domain.money import MAX_AMOUNT, from_major, price
 from payments.domain.order import Order

@@ -6,7 +6,7 @@ from typing import Any
 
 from payments.api.blueprint import api
 from payments.api.body import idempotent, read
-from payments.api.schemas import CardIn
+from payments.api.schemas_wallet import CardIn
 from payments.front.request import house, identity
 from payments.services import cards
 

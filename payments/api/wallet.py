@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from payments.api import schemas
+from payments.api import schemas_wallet
 from payments.api.blueprint import api
 from payments.api.body import idempotent, read, version_asked
 from payments.api.orders import links
@@ -39,7 +39,7 @@ def get_wallet_events() -> dict[str, Any]:
 @idempotent
 def deposit() -> tuple[dict[str, Any], int]:
     person_of(identity())
-    asked = read(schemas.DepositIn)
+    asked = read(schemas_wallet.DepositIn)
     payment = deposits.deposit(
         house().settings,
         house().rails,

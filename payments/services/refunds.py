@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from payments.domain import ledger as bookkeeping
 from payments.domain.errors import (
     Conflict,
@@ -20,12 +18,11 @@ from payments.domain.order import WALLET, Order, Payment
 from payments.domain.questions import FIRST_QUESTION, IN_FLIGHT
 from payments.domain.states import Kind, PaymentStatus
 from payments.providers.registry import Rails
+from payments.services import refund_moves
 from payments.services.access import Identity, demand
 from payments.services.ids import new_id
-from payments.services.moves import move_order
-from payments.services.wallets import personal_facts
 from payments.services.wallets.wallet_payments import payer_of
-from payments.store import audit, ledger, orders, payments, people, refunds
+from payments.store import orders, payments, people, refunds
 from payments.store.db import end_read, in_transaction, now
 from payments.store.refunds import Refund
 
@@ -77,25 +74,16 @@ def send(rails: Rails, promised: Refund) -> None:
     try:
         done = rails.rail(payment.provider).refund(payment, promised.id, money, promised.reason)
     except ProviderRefused:
-        in_transaction(lambda: take_back(promised))
+        in_transaction(lambda: refund_moves.take_back(promised))
         raise
     if done.final:
         evidence = done.refund_id or promised.id
-        in_transaction(lambda: pay_out(promised, payment.provider, evidence, "system"))
+        in_transaction(lambda: refund_moves.pay_out(promised, payment.provider, evidence, "system"))
     elif done.refund_id is not None:
         # Taken, not paid: from now on its end is asked for, not the refund.
         next_at = now() + FIRST_QUESTION
-        in_transaction(lambda: taken(promised, payment.provider, done.refund_id, next_at))
-
-
-def taken(promised: Refund, provider: str, refund_id: str | None, ask_at: datetime) -> None:
-    """The provider has taken it under its own name: written in the caller's transaction."""
-    if refunds.ask_again(promised.id, ask_at, refund_id):
-        audit.record(
-            *(provider, "refund.taken", promised.order_id),
-            refund=promised.id,
-            provider_refund=refund_id,
-        )
+        taken = (promised, payment.provider, done.refund_id, next_at)
+        in_transaction(lambda: refund_moves.taken(*taken))
 
 
 def _refundable(rails: Rails, payment: Payment) -> bool:
@@ -134,9 +122,9 @@ def told(notice: Notice) -> Payment:
         raise Unapplicable("impossible_move", promised.order_id)
     if notice.kind is Kind.SUCCEEDED:
         name = notice.transaction_id or promised.provider_refund_id or promised.id
-        pay_out(promised, payment.provider, name, notice.provider)
+        refund_moves.pay_out(promised, payment.provider, name, notice.provider)
     else:
-        take_back(promised)
+        refund_moves.take_back(promised)
     return payment
 
 
@@ -152,7 +140,7 @@ def settle_by_hand(who: Identity, refund_id: str, evidence: str) -> str:
             raise NotFound
         if promised.status != "requested":
             raise Conflict("This refund has ended.", code="refund_ended")
-        pay_out(promised, bookkeeping.BY_HAND, evidence.strip(), who.actor)
+        refund_moves.pay_out(promised, bookkeeping.BY_HAND, evidence.strip(), who.actor)
         return promised.order_id
 
     return in_transaction(change)
@@ -189,14 +177,14 @@ def _promise(
             # Where nobody can be asked, the refund waits for staff.
             askable = into is None and _refundable(rails, payment)
             part = min(wanted, rest)
-            made = promise(
+            made = refund_moves.promise(
                 *(new_id("R"), order, payment, part, reason, who.actor),
                 ask_at=now() + IN_FLIGHT if askable else None,
                 wallet_of=into,
             )
             promised.append(made)
             if into is not None:
-                order = pay_out(made, WALLET, made.id, who.actor) or order
+                order = refund_moves.pay_out(made, WALLET, made.id, who.actor) or order
             wanted -= part
     return promised
 
@@ -207,81 +195,3 @@ def _wallet_of_customer(order: Order) -> str:
     if owner is None:
         raise InvalidInput("This customer has no wallet.", code="no_wallet", field="to")
     return owner
-
-
-def promise(
-    refund_id: str,
-    order: Order,
-    payment: Payment,
-    amount: int,
-    reason: str,
-    actor: str,
-    *,
-    ask_at: datetime | None,
-    wallet_of: str | None = None,
-) -> Refund:
-    """Owed from now on, what is held as excess first: written in the caller's transaction."""
-    held = order.amount_excess - refunds.suspense_claimed(order.id)
-    from_suspense = min(amount, max(0, held))
-    refunds.add(
-        id=refund_id,
-        order_id=order.id,
-        reference=payment.reference,
-        amount=amount,
-        currency=order.currency,
-        from_suspense=from_suspense,
-        reason=reason,
-        actor=actor,
-        ask_at=ask_at,
-        wallet_of=wallet_of,
-    )
-    ledger.append(
-        bookkeeping.refund_promised(
-            f"refund:{refund_id}", Money(amount, order.currency), from_suspense
-        ),
-        order.id,
-    )
-    audit.record(actor, "refund.requested", order.id, reason, refund=refund_id, amount=amount)
-    made = refunds.find(refund_id)
-    if made is None:
-        raise NotFound
-    return made
-
-
-def pay_out(promised: Refund, rail: str, provider_refund_id: str, actor: str) -> Order | None:
-    """The money has left: written in the caller's transaction, once. The order after it."""
-    order = orders.lock(promised.order_id)
-    if order is None or not refunds.finish(promised.id, "succeeded", provider_refund_id):
-        return None
-    money, owner = Money(promised.amount, promised.currency), promised.wallet_of
-    account = bookkeeping.wallet(owner) if owner else bookkeeping.clearing(rail)
-    ledger.append(bookkeeping.refund_paid(f"refund-paid:{promised.id}", account, money), order.id)
-    audit.record(actor, "refund.paid", order.id, refund=promised.id, evidence=provider_refund_id)
-    if owner:
-        personal_facts.tell_of_money(
-            *(owner, "payment.status", personal_facts.REFUND, personal_facts.COMPLETED),
-            transaction_id=promised.id,
-            amount=money.amount,
-            currency=money.currency,
-            order_id=order.id,
-        )
-    return move_order(
-        order,
-        order.kind_of_refund(promised.amount),
-        payments.find(promised.reference),
-        amount_refunded=order.amount_refunded + promised.amount,
-    )
-
-
-def take_back(promised: Refund) -> None:
-    """The promise ends as if it had not been made: written in the caller's transaction, once."""
-    # What the next promise takes from suspense depends on this one: they stand in line.
-    orders.lock(promised.order_id)
-    if not refunds.finish(promised.id, "failed"):
-        return
-    money = Money(promised.amount, promised.currency)
-    ledger.append(
-        bookkeeping.refund_failed(f"refund-failed:{promised.id}", money, promised.from_suspense),
-        promised.order_id,
-    )
-    audit.record("system", "refund.failed", promised.order_id, refund=promised.id)

@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import make_url
 
-from payments.settings.rails import SANDBOX_VALUES, RailSettings, read_rails
+from payments.settings.rails import RailSettings
+from payments.settings.read_rails import SANDBOX_VALUES, read_rails
 from payments.settings.reader import BadSetting, Reader, origin_of
 from payments.settings.wallets import WalletSettings, amounts, read_wallets
 

@@ -8,7 +8,7 @@ from payments.domain.notice import Notice
 from payments.domain.states import Kind
 from payments.services import (
     apply,
-    refunds,
+    refund_moves,
     settlement,
     transfers,
     unmatched,
@@ -97,7 +97,7 @@ def confirmed(kept: Records, line: Line) -> None:
 def refund_requested(kept: Records, line: Line) -> None:
     row = known(kept.refund(line.detail["refund"]))
     payment = known(payments.find(row["reference"]))
-    refunds.promise(
+    refund_moves.promise(
         *(row["id"], order_of(line), payment, row["amount"], row["reason"], row["actor"]),
         ask_at=None,
         wallet_of=row["wallet_of"],
@@ -105,15 +105,15 @@ def refund_requested(kept: Records, line: Line) -> None:
 
 
 def refund_taken(_: Records, line: Line) -> None:
-    refunds.taken(promise_of(line), line.actor, line.detail["provider_refund"], now())
+    refund_moves.taken(promise_of(line), line.actor, line.detail["provider_refund"], now())
 
 
 def refund_paid(_: Records, line: Line) -> None:
     promised = promise_of(line)
     payment = known(payments.find(promised.reference))
     rail = bookkeeping.BY_HAND if line.actor.startswith(PEOPLE) else payment.provider
-    refunds.pay_out(promised, rail, line.detail["evidence"], line.actor)
+    refund_moves.pay_out(promised, rail, line.detail["evidence"], line.actor)
 
 
 def refund_failed(_: Records, line: Line) -> None:
-    refunds.take_back(promise_of(line))
+    refund_moves.take_back(promise_of(line))
