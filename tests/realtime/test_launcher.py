@@ -24,7 +24,14 @@ from tests.servers import REPOSITORY, AppServer, PostgresServer
 Opener = Callable[..., Shop]
 
 
-@pytest.mark.parametrize("transports", [("websocket",), ("polling", "websocket"), ("polling",)])
+@pytest.mark.parametrize(
+    "transports",
+    [
+        ("polling", "websocket"),
+        pytest.param(("websocket",), marks=pytest.mark.long),
+        pytest.param(("polling",), marks=pytest.mark.long),
+    ],
+)
 def test_the_official_client_comes_back_by_itself_after_a_restart(
     own_shop: Opener, visit: Visit, transports: tuple[str, ...]
 ) -> None:
