@@ -449,6 +449,10 @@ class AppServer:
     def log(self) -> str:
         return self._process.log()
 
+    def change(self, **settings: str) -> None:
+        """What it is given from its next start on."""
+        self._environment |= settings
+
     def start(self, *program: str) -> None:
         """Starts `wsgi.py`, or the Python program named: one that starts it with a fault in it."""
         if self._migrate:

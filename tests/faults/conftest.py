@@ -162,11 +162,11 @@ def sockets_closed() -> Iterator[None]:
 
 @pytest.fixture
 def open_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenShop]:
-    """`open_shop(kind, instances=, postgres=, detour=, program=, started=, **settings)`.
+    """Called as `open_shop(kind, ...)`; all else is settings of the servers.
 
     `postgres`: a `cluster` instead of the server that all tests share. `detour`: given
-    PostgreSQL's port, the port by which the servers reach it. `program`: what the first server runs
-    instead of `wsgi.py`.
+    PostgreSQL's port, the port by which the servers reach it. `program`: what the first server
+    (`everywhere`: each) runs instead of `wsgi.py`.
     """
     with ExitStack() as stack:
 
@@ -177,6 +177,7 @@ def open_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSh
             postgres: tuple[PostgresServer, str] | None = None,
             detour: Callable[[int], int] | None = None,
             program: tuple[str, ...] = (),
+            everywhere: bool = False,
             started: bool = True,
             **settings: str,
         ) -> Shop:
@@ -209,7 +210,7 @@ def open_shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenSh
             outcome: Outcome = request.getfixturevalue("figures")
             outcome.where = shop.where
             if started:
-                shop.start(*program)
+                shop.start(*program, everywhere=everywhere)
             return shop
 
         yield opened

@@ -55,9 +55,12 @@ def signed_at(case: Case, said: Said, moment: float) -> Call:
         return case.call(said)
 
 
+ADDRESSES = tuple(f"{name}_API_URL" for name in ("MOMO", "CAMPAY", "PAY2S", "RAZORPAY", "PAYABLE"))
+
+
 def settings_of_all(url: str, keys: Sequence[str] = RECEIVERS) -> dict[str, str]:
-    """Every receiver at once; `url` is where those that have to be asked answer."""
-    together: dict[str, str] = {}
+    """Every receiver at once; `url` is where all that are asked answer, and no real provider."""
+    together = dict.fromkeys(ADDRESSES, url)
     for key in keys:
         together |= case_of(key).settings(url)
     return together

@@ -80,6 +80,7 @@ class Shop:
         self.due: dict[str, Owed] = {}
         self._credits: dict[tuple[str, str | None], int] = {}
         self._turns = itertools.count()
+        self._programs: dict[int, tuple[str, ...]] = {}
 
     @property
     def where(self) -> str:
@@ -99,11 +100,22 @@ class Shop:
         assert self.postgres_server is not None, "this shop has no PostgreSQL"
         return self.postgres_server
 
-    def start(self, *program: str) -> None:
-        """The first server runs `program` where one is named: `wsgi.py` with a fault in it."""
+    def start(self, *program: str, everywhere: bool = False) -> None:
+        """The first server runs `program` where one is named: `wsgi.py` with a fault in it.
+
+        `everywhere`: each of them does.
+        """
         self.key = self.key or self.books.key()
         for place, server in enumerate(self.servers):
-            server.start(*(program if place == 0 else ()))
+            self._programs[place] = program if everywhere or place == 0 else ()
+            server.start(*self._programs[place])
+
+    def restart(self, **settings: str) -> None:
+        """One server after the other, on its port and its database, with these settings changed."""
+        for place, server in enumerate(self.servers):
+            server.terminate()
+            server.change(**settings)
+            server.start(*self._programs[place])
 
     def close(self) -> None:
         for page in self.pages:
@@ -147,7 +159,7 @@ class Shop:
         order = [server] if server is not None else range(first, first + len(self.servers))
         status = REFUSED
         for place in order:
-            status = self._post(place % len(self.servers), body, headers)
+            status = self.post(place % len(self.servers), body, headers)
             if status != REFUSED:
                 break
         answer = Answer(order_id, began, time.monotonic() - began, status)
@@ -183,7 +195,8 @@ class Shop:
         """Our provider's word was answered 2xx and kept, and another's had come first."""
         del self._credits[order_id, self.due[order_id].transaction]
 
-    def _post(self, place: int, body: bytes, headers: Mapping[str, str]) -> int:
+    def post(self, place: int, body: bytes, headers: Mapping[str, str]) -> int:
+        """This callback to this server, whatever stands in it; the status."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.servers[place].port, timeout=ANSWER_SECONDS
         )

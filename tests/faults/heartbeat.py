@@ -1,6 +1,7 @@
 """`wsgi.py` that writes down how long its event loop stood still.
 
-BEAT_FILE names a file: each line is the moment (monotonic clock) and the gap, both in seconds.
+BEAT_FILE names a file, and each server puts its PORT behind that name: each line is the moment
+(monotonic clock) and the gap, both in seconds.
 """
 
 from __future__ import annotations
@@ -18,8 +19,14 @@ real_serve = wsgi.serve
 
 
 def serve(app: Any, settings: Any) -> None:
-    app.extensions["socketio"].start_background_task(beat, Path(os.environ["BEAT_FILE"]))
+    file = file_of(Path(os.environ["BEAT_FILE"]), settings.port)
+    app.extensions["socketio"].start_background_task(beat, file)
     real_serve(app, settings)
+
+
+def file_of(beats: Path, port: int) -> Path:
+    """Where the server on this port beats."""
+    return beats.with_name(f"{beats.name}-{port}")
 
 
 def beat(file: Path) -> None:

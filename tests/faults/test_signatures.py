@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
 from tests.faults.conftest import OpenShop
 from tests.faults.forms import RECEIVERS, SECRETS, send_raw, settings_of_all, with_body
+from tests.faults.harness import KINDS, Shop
 from tests.faults.report import Outcome
 from tests.people import People
 from tests.providers.bench import Bench, Desk, opened
-from tests.providers.case import Call, Case, case_of
+from tests.providers.case import Call, Case, Said, case_of
 from tests.providers.nonsense import touched
 
 pytestmark = pytest.mark.fault(13)
@@ -42,11 +46,14 @@ def stage() -> str:
 @pytest.fixture
 def environment(case: Case, desk: Desk, stage: str) -> dict[str, str]:
     """`stage` of the rotation of this receiver's secret."""
-    settings = dict(case.settings(desk.url))
-    old, name = settings[SECRETS[case.key]], SECRETS[case.key]
-    new = NEW.get(case.key, f"the-new-one-{'x' * 32}")
-    values = {"before": old, "inside": f"{new},{old}", "after": new}
-    return settings | {name: values[stage]}
+    return dict(case.settings(desk.url)) | rotating(case, stage)
+
+
+def rotating(case: Case, stage: str) -> dict[str, str]:
+    """The one setting that holds this receiver's secrets, at this stage of their rotation."""
+    name = SECRETS[case.key]
+    old, new = case.settings("")[name], NEW.get(case.key, f"the-new-one-{'x' * 32}")
+    return {name: {"before": old, "inside": f"{new},{old}", "after": new}[stage]}
 
 
 @pytest.fixture
@@ -144,3 +151,85 @@ def test_an_old_secret_signs_only_until_its_rotation_is_over(
         assert (answer.status_code, bench.paid(said)) == (bench.rail.answer.status, True)
     word = "refused" if stage == "after" else "taken"
     figures.note(f"{bench.case.key}: the old secret {stage} the rotation is {word}")
+
+
+NOBODY = "http://127.0.0.1:9"
+OTHERS = ("MOMO_API_URL", "PAY2S_API_URL", "RAZORPAY_API_URL", "PAYABLE_API_URL")
+"""Where servers would ask by themselves, and are not to in a test."""
+HEARD_SECONDS = 10.0
+"""A doorbell is answered at once, and then its provider is asked."""
+
+
+class Rotation:
+    """A shop with every receiver there is, whose servers come back with other secrets."""
+
+    def __init__(self, shop: Shop, desks: dict[str, Desk]) -> None:
+        people = People(shop.books.app)
+        self.shop = shop
+        self.benches = {key: Bench(people, case_of(key), desk) for key, desk in desks.items()}
+        self._turns = itertools.count()
+
+    def reaches(self, stage: str) -> None:
+        self.shop.restart(**together([rotating(one.case, stage) for one in self.benches.values()]))
+
+    def orders(self) -> dict[str, Said]:
+        """One for each receiver; on the pages of every server."""
+        orders = {key: bench.order() for key, bench in self.benches.items()}
+        self.shop.pages_everywhere(*[said.order_id for said in orders.values()])
+        return orders
+
+    def taken(self, key: str, said: Said, call: Call) -> None:
+        bench = self.benches[key]
+        bench.desk.truth[said.reference] = said
+        assert self._sent(key, call) == bench.rail.answer.status, key
+        self.shop.books.eventually(lambda: bench.paid(said), HEARD_SECONDS)
+        (transaction,) = self.shop.books.transactions(said.order_id)
+        self.shop.credited(said.order_id, transaction, said.amount)
+
+    def refused(self, key: str, said: Said, call: Call) -> None:
+        """By each server; and it is not true yet, as whoever asks all the same would hear."""
+        assert {self._sent(key, call) for _ in self.shop.servers} == {401}, key
+        assert self.benches[key].untouched(said), key
+
+    def _sent(self, key: str, call: Call) -> int:
+        """To the servers by turns."""
+        return send_raw(self.shop.servers[next(self._turns) % len(self.shop.servers)], key, call)
+
+
+def together(settings: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {name: value for some in settings for name, value in some.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_servers_take_an_old_secret_only_until_its_rotation_is_over(
+    open_shop: OpenShop, kind: str, figures: Outcome
+) -> None:
+    """They are restarted one after the other, on one database, with the pages open."""
+    with ExitStack() as stack:
+        desks = {key: stack.enter_context(opened(case_of(key))) for key in RECEIVERS}
+        settings = [case_of(key).settings(desk.url) for key, desk in desks.items()]
+        shop = open_shop(kind, **dict.fromkeys(OTHERS, NOBODY) | together(settings))
+        rotation = Rotation(shop, desks)
+        for stage in ("before", "inside"):
+            if stage != "before":
+                rotation.reaches(stage)
+            for key, said in rotation.orders().items():
+                rotation.taken(key, said, rotation.benches[key].case.call(said))
+            shop.prove(time.monotonic())
+        rotation.reaches("after")
+        late = {
+            key: (said, rotation.benches[key].case.call(said))
+            for key, said in rotation.orders().items()
+        }
+        for key, (said, call) in late.items():
+            rotation.refused(key, said, call)
+        shop.prove(time.monotonic())
+        # The very same bytes, once the old secret is known again: nothing else was wrong with them.
+        rotation.reaches("inside")
+        for key, (said, call) in late.items():
+            rotation.taken(key, said, call)
+        shop.prove(time.monotonic())
+    figures.note(
+        f"{', '.join(RECEIVERS)}: the old secret taken before and inside its rotation, refused "
+        "after it by every server, and the same bytes taken when it was known again"
+    )
