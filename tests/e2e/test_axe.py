@@ -76,7 +76,8 @@ def look(stage: Stage, scene: Scene) -> Facts:
 
 
 def faults_of(page: Page, only: str | None = None) -> list[Any]:
-    page.evaluate(AXE.read_text())
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text())
     found: list[Any] = page.evaluate(RUN, only)
     return [one for one in found if one["impact"] in BARRED]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -49,6 +50,24 @@ def choose(mai: Customer, way: str) -> None:
     mai.page.click(f'button[value="{way}"]')
     mai.waits_for(connection="live", status="pending")
     mai.page.wait_for_selector(".pay")
+
+
+@contextmanager
+def payer(
+    browser: Browser, shop: Shop, way: str = RAZORPAYS
+) -> Iterator[tuple[Customer, dict[str, Any]]]:
+    """A browser that has chosen how to pay an order, and the order."""
+    with customer(browser) as mai:
+        order = upi_order(shop)
+        mai.open(order)
+        choose(mai, way)
+        yield mai, order
+
+
+def goes_to_razorpay(mai: Customer) -> None:
+    """By the form that leads to its own page."""
+    mai.page.click("#open")
+    mai.page.wait_for_url("**/checkout/embedded")
 
 
 def attempt(shop: Shop, order: dict[str, Any]) -> dict[str, Any]:
@@ -150,10 +169,7 @@ def test_paid_to_the_shops_address_the_clerk_confirms_with_the_customers_utr(
 
 
 def test_a_code_of_razorpays_is_paid_and_the_page_flips(browser: Browser, shop: Shop) -> None:
-    with customer(browser) as mai:
-        order = upi_order(shop)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, shop) as (mai, order):
         before = mai.navigations
         app = app_of(mai)
         app.click('button[value="pay"]')
@@ -170,10 +186,7 @@ def test_a_code_of_razorpays_is_paid_and_the_page_flips(browser: Browser, shop: 
 def test_a_declined_payment_says_why_and_the_same_code_can_be_paid(
     browser: Browser, shop: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(shop)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, shop) as (mai, order):
         decides(shop, order, "no_money")
         mai.waits_for(status="failed")
         assert "not enough money" in mai.page.inner_text("#payment")
@@ -191,10 +204,7 @@ def test_a_declined_payment_says_why_and_the_same_code_can_be_paid(
 def test_a_razorpay_that_misbehaves_ends_right(
     browser: Browser, shop: Shop, switch: str, value: Any
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(shop)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, shop) as (mai, order):
         decides(shop, order, **{switch: value})
         mai.waits_for(25, status="paid")
         time.sleep(1)
@@ -205,10 +215,7 @@ def test_a_razorpay_that_misbehaves_ends_right(
 def test_a_payment_link_leads_to_razorpay_and_back_to_a_page_that_is_honest(
     browser: Browser, links_only: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(links_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, links_only) as (mai, order):
         assert mai.page.locator(".qr").count() == 0
         mai.page.click("#open")
         mai.page.wait_for_url("**/sandbox/razorpay/i/**")
@@ -224,10 +231,7 @@ def test_a_payment_link_leads_to_razorpay_and_back_to_a_page_that_is_honest(
 def test_who_leaves_the_payment_page_finds_the_order_as_it_was(
     browser: Browser, links_only: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(links_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, links_only) as (mai, _order):
         mai.page.click("#open")
         mai.page.click('button[value="leave"]')
         mai.page.wait_for_url("**/checkout/**")
@@ -238,12 +242,8 @@ def test_who_leaves_the_payment_page_finds_the_order_as_it_was(
 def test_an_order_is_paid_on_razorpays_own_page_and_the_customer_comes_back_to_the_receipt(
     browser: Browser, orders_only: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(orders_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
-        mai.page.click("#open")
-        mai.page.wait_for_url("**/checkout/embedded")
+    with payer(browser, orders_only) as (mai, order):
+        goes_to_razorpay(mai)
         assert "Box of spices" in mai.page.inner_text("main")
         mai.comes_back('button[value="pay"]')
         mai.waits_for(20, status="paid")
@@ -258,20 +258,15 @@ def test_an_order_is_paid_on_razorpays_own_page_and_the_customer_comes_back_to_t
 def test_who_fails_on_razorpays_own_page_is_told_why_and_pays_at_the_next_try(
     browser: Browser, orders_only: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(orders_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
-        mai.page.click("#open")
-        mai.page.wait_for_url("**/checkout/embedded")
+    with payer(browser, orders_only) as (mai, order):
+        goes_to_razorpay(mai)
         mai.comes_back('button[value="no_money"]')
         # The event names no order of ours: that the browser came back has made us ask.
         mai.waits_for(20, status="failed")
         assert "not enough money" in mai.page.inner_text("#payment")
         mai.page.click('button[value="upi"]')
         mai.waits_for(status="pending", connection="live")
-        mai.page.click("#open")
-        mai.page.wait_for_url("**/checkout/embedded")
+        goes_to_razorpay(mai)
         mai.page.check('[name="reorder"]')
         mai.comes_back('button[value="pay"]')
         mai.waits_for(20, status="paid")
@@ -281,12 +276,8 @@ def test_who_fails_on_razorpays_own_page_is_told_why_and_pays_at_the_next_try(
 def test_who_leaves_razorpays_own_page_finds_the_order_as_it_was(
     browser: Browser, orders_only: Shop
 ) -> None:
-    with customer(browser) as mai:
-        order = upi_order(orders_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
-        mai.page.click("#open")
-        mai.page.wait_for_url("**/checkout/embedded")
+    with payer(browser, orders_only) as (mai, _order):
+        goes_to_razorpay(mai)
         mai.comes_back('button[value="leave"]')
         assert mai.status() == "pending"
         assert mai.page.locator("#open").is_visible()
@@ -299,8 +290,7 @@ def test_without_scripts_the_same_button_leads_there_and_back(
         order = upi_order(orders_only)
         mai.open(order)
         mai.page.click('button[value="upi"]')
-        mai.page.click("#open")
-        mai.page.wait_for_url("**/checkout/embedded")
+        goes_to_razorpay(mai)
         mai.page.click('button[value="pay"]')
         mai.comes_back("text=Back to the shop")
         assert mai.page.locator("#payment").is_visible()
@@ -343,10 +333,7 @@ def test_a_browser_that_another_host_sends_back_by_post_still_has_its_order(
     browser: Browser, orders_only: Shop
 ) -> None:
     """Cookies of ours are not sent along with such a POST, but with the GET that follows."""
-    with customer(browser) as mai:
-        order = upi_order(orders_only)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, orders_only) as (mai, order):
         back = f"{orders_only.url}/checkout/{order['id']}/return"
         form = (
             f'<form method="post" action="{back}"><button name="a" value="b">Back</button></form>'
@@ -363,10 +350,7 @@ def test_a_browser_that_another_host_sends_back_by_post_still_has_its_order(
 
 @pytest.mark.parametrize("ends", ["at once", "later"])
 def test_money_goes_back_and_the_page_says_so(browser: Browser, shop: Shop, ends: str) -> None:
-    with customer(browser) as mai:
-        order = upi_order(shop)
-        mai.open(order)
-        choose(mai, RAZORPAYS)
+    with payer(browser, shop) as (mai, order):
         decides(shop, order)
         mai.waits_for(status="paid")
         account(shop, refunds=ends)
