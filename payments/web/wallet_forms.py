@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -24,9 +25,13 @@ USUAL = {"vi": "VND", "fr": "XAF", "hi": "INR", "si": "LKR"}
 
 
 def top_up_parts(held: Sequence[str], asked: str | None) -> dict[str, Any]:
-    """`{currencies, currency, ways}`: the currency that was asked for, else the reader's own."""
-    every = sorted({currency for spec in _offered().values() for currency in spec.limits})
-    likely = (asked, *held, USUAL.get(locale()), *every)
+    """`{currencies, currency, ways}`: the currency asked for, else one that the reader has.
+
+    Else the usual one of the language, else the one that most ways take.
+    """
+    count = Counter(currency for spec in _offered().values() for currency in spec.limits)
+    every = sorted(count)
+    likely = (asked, *held, USUAL.get(locale()), *sorted(every, key=count.__getitem__)[::-1])
     currency = next((one for one in likely if one in every), None)
     ways = _ways(currency) if currency else []
     return {"currencies": every, "currency": currency, "ways": ways}
