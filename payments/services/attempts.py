@@ -41,7 +41,10 @@ class Attempt:
 
 
 def attempt(want: Attempt, *, order: Order | None, held: Callable[[], Order]) -> Payment:
-    """`order` is what is known of it before, `held` locks or opens it, in the transaction."""
+    """`order` is what is known of it before, `held` locks or opens it, in the transaction.
+
+    Raises ProviderRefused and ProviderUnavailable with the `order_id` that waits for another try.
+    """
     rails, provider = want.rails, want.provider
     rail = rails.offered(provider)
     payer = cards.with_card(rails, want.who, order, provider, want.payer)
@@ -78,6 +81,7 @@ def attempt(want: Attempt, *, order: Order | None, held: Callable[[], Order]) ->
         log.warning("payment not taken", provider=provider, code=refusal.code, said=refusal.message)
         code = refusal.code
         in_transaction(lambda: not_taken(payment, code))
+        refusal.facts["order_id"] = order.id
         raise
     return in_transaction(lambda: taken(payment, started))
 

@@ -48,7 +48,7 @@ def wallet_fragment() -> str:
 
 @web.post("/wallet/top-up")
 def top_up() -> Page:
-    person = person_of(identity())
+    person_of(identity())
 
     def deed() -> str:
         try:
@@ -63,10 +63,9 @@ def top_up() -> Page:
                 page=return_url,
                 locale=locale(),
             )
-        except (ProviderRefused, ProviderUnavailable):
+        except (ProviderRefused, ProviderUnavailable) as refusal:
             # It waits on its page, which says why, for another way to pay.
-            (order, *_older) = deposits.under_way(person.id)
-            return url_for("web.checkout", order_id=order.id)
+            return url_for("web.checkout", order_id=refusal.facts["order_id"])
         return url_for("web.checkout", order_id=payment.order_id)
 
     return _do(TOP_UP, deed)

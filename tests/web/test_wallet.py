@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
+from payments.domain.errors import ProviderUnavailable
 from payments.domain.order import Order
+from payments.providers.momo import Momo
 from payments.services import checkout, expire
 from payments.store import payments, wallets
 from payments.store.db import now
@@ -230,6 +232,20 @@ class TestTopUp:
         assert page.id("payment")["data-status"] == "failed"
         assert "Your top-up of ₫50,000 failed" in wallet(mai).text
         object.__setattr__(momo, "api_url", address)
+
+    def test_a_refused_one_leads_to_its_own_page_and_not_to_the_one_of_another_tab(
+        self, people: People, mai: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def from_another_tab(*_what: object) -> object:
+            monkeypatch.undo()
+            submit(mai, "/wallet/top-up", amount="70000", **TOP_UP)
+            raise ProviderUnavailable("away")
+
+        monkeypatch.setattr(Momo, "start", from_another_tab)
+        refused = submit(mai, "/wallet/top-up", amount="50000", **TOP_UP)
+        page = page_of(mai.get(refused.headers["Location"]))
+        assert page.id("payment")["data-status"] == "failed"
+        assert "₫50,000" in page.text
 
     def test_every_state_of_its_page_speaks_of_a_top_up(
         self, people: People, mai: FlaskClient, top_up: Callable[[int], str]
