@@ -56,8 +56,10 @@ def facts(stage: Stage) -> dict[str, Facts]:
 
 def look(stage: Stage, scene: Scene) -> Facts:
     person = stage.person(scene.who)
-    person.console.clear()
     page = person.page
+    # A socket that was still being opened when its page was left is a word of that page's.
+    page.goto("about:blank")
+    person.console.clear()
     page.set_viewport_size({"width": 1280, "height": 800})
     stage.open(scene)
     found: Facts = {"axe": {}, "widths": {}}
